@@ -1,0 +1,17 @@
+# Which folder under src/ may use which (docs/ARCHITECTURE.md draws it). weir_library() refuses any other
+# edge, whether it is written in DEPS or as an #include, so this table is the architecture.
+set(WEIR_LAYER_base "")
+set(WEIR_LAYER_io "base")
+set(WEIR_LAYER_hash "base")
+set(WEIR_LAYER_net "base;io")
+set(WEIR_LAYER_http "base;io;net")
+set(WEIR_LAYER_kv "base;io")
+set(WEIR_LAYER_blob "base;io;hash")
+set(WEIR_LAYER_meta "base;kv")
+set(WEIR_LAYER_store "base;io;hash;kv;meta;blob")
+set(WEIR_LAYER_auth "base;kv;meta;hash")
+set(WEIR_LAYER_s3/proto "base;hash")
+set(WEIR_LAYER_s3/server "base;io;hash;net;http;s3/proto;meta;store;auth")
+set(WEIR_LAYER_inspect "base;io;hash;kv;blob;meta;store")
+set(WEIR_LAYER_cli "base;inspect")
+set(WEIR_LAYER_server "base;io;hash;net;http;kv;blob;meta;store;auth;s3/proto;s3/server;inspect;cli")
