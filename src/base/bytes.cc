@@ -91,7 +91,8 @@ std::optional<std::string> base64_decode(std::string_view text) {
         }
         std::uint32_t group = 0;
         for (std::size_t k = 0; k < 4; ++k) {
-            const int value = k < digits ? base64_values[static_cast<unsigned char>(text[i + k])] : 0;
+            const int value =
+                k < digits ? base64_values[static_cast<unsigned char>(text[i + k])] : 0;
             if (value < 0) return std::nullopt;
             group = group << 6 | static_cast<std::uint32_t>(value);
         }
@@ -113,7 +114,8 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
     if (a.size() != b.size()) return false;
     unsigned difference = 0;
     for (std::size_t i = 0; i < a.size(); ++i)
-        difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned>(static_cast<unsigned char>(b[i]));
+        difference |= static_cast<unsigned char>(a[i]) ^
+                      static_cast<unsigned>(static_cast<unsigned char>(b[i]));
     return difference == 0;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Bytes as text and back (hex, base64), and big-endian integers, whose bytes sort as the numbers do.
-// Pure functions; safe from any thread.
+// Bytes as text and back (hex, base64), and big-endian integers, whose bytes sort as the numbers
+// do. Pure functions; safe from any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,8 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Lower-case hexadecimal. decode accepts both cases; nullopt for anything that is not pairs of digits.
+// Lower-case hexadecimal. decode accepts both cases; nullopt for anything that is not pairs of
+// digits.
 std::string hex_encode(std::string_view bytes);
 std::optional<std::string> hex_decode(std::string_view text);
 

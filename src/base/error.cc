@@ -88,7 +88,8 @@ Error errno_error(std::string_view what, int error_number) {
     Code code = Code::io_error;
     if (error_number == ENOSPC || error_number == EDQUOT) code = Code::no_space;
     if (error_number == ENOENT) code = Code::not_found;
-    if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) code = Code::slow_down;
+    if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM)
+        code = Code::slow_down;
     return Error(code, fmt::format("{}: {}", what, std::generic_category().message(error_number)));
 }
 

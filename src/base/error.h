@@ -1,7 +1,7 @@
 #pragma once
-// What can go wrong, as one table: every failure that leaves a function is one of these codes, and the table in
-// error.cc says what each means to an HTTP client (status, S3 code), to a file system (errno) and to a caller that
-// could try again. The S3 codes are spelled as AWS spells them:
+// What can go wrong, as one table: every failure that leaves a function is one of these codes, and
+// the table in error.cc says what each means to an HTTP client (status, S3 code), to a file system
+// (errno) and to a caller that could try again. The S3 codes are spelled as AWS spells them:
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 //
 // Pure values; safe from any thread.
@@ -65,13 +65,13 @@ enum class Code : std::uint8_t {
     invalid_token,
     invalid_encoding,
     // Ours.
-    conflict,      // a commit's conditions did not hold: read again and retry
-    would_block,   // the answer is not in memory: ask again from a thread that may wait
-    slow_down,     // a bound is reached: the client retries later
-    unavailable,   // draining, or an engine that cannot be reached
+    conflict,     // a commit's conditions did not hold: read again and retry
+    would_block,  // the answer is not in memory: ask again from a thread that may wait
+    slow_down,    // a bound is reached: the client retries later
+    unavailable,  // draining, or an engine that cannot be reached
     timeout,
     cancelled,
-    corrupt,       // bytes that are not what was written
+    corrupt,  // bytes that are not what was written
     no_space,
     io_error,
     internal_error,
@@ -81,18 +81,18 @@ inline constexpr std::size_t code_count = static_cast<std::size_t>(Code::interna
 
 struct CodeInfo {
     Code code;
-    std::string_view name;       // for logs: "no_such_key"
+    std::string_view name;  // for logs: "no_such_key"
     unsigned http_status;
-    std::string_view s3_code;    // "NoSuchKey"
+    std::string_view s3_code;  // "NoSuchKey"
     int posix_errno;
-    bool retry;                  // may the same request succeed later, unchanged?
-    std::string_view message;    // what S3 says when the error brings no message of its own
+    bool retry;                // may the same request succeed later, unchanged?
+    std::string_view message;  // what S3 says when the error brings no message of its own
 };
 
 const CodeInfo& info(Code code);
 
-// A code, and one sentence for the person who reads it: what was wrong and what to do. The message never holds a
-// secret.
+// A code, and one sentence for the person who reads it: what was wrong and what to do. The message
+// never holds a secret.
 class Error {
   public:
     explicit Error(Code code) : code_(code) {}
@@ -109,7 +109,8 @@ class Error {
     std::string message_;
 };
 
-// The error of a failed system call: `what` names the call and its object, `error_number` is its errno.
+// The error of a failed system call: `what` names the call and its object, `error_number` is its
+// errno.
 Error errno_error(std::string_view what, int error_number);
 
 }  // namespace weir

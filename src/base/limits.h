@@ -1,6 +1,7 @@
 #pragma once
-// Every bound that Weir keeps, in one place: what it bounds, its default and its unit. main() fills one from the
-// configuration and passes it down; `weir admin limits` shows it with the present use of each.
+// Every bound that Weir keeps, in one place: what it bounds, its default and its unit. main() fills
+// one from the configuration and passes it down; `weir admin limits` shows it with the present use
+// of each.
 //
 // A plain value, constant once the server runs.
 
@@ -19,37 +20,39 @@ inline constexpr std::size_t key_bytes_max = 1024;
 inline constexpr std::size_t user_metadata_bytes_max = 2 * KiB;
 inline constexpr unsigned part_number_max = 10'000;
 inline constexpr std::uint64_t part_bytes_min = 5 * MiB;  // all parts but the last
-inline constexpr std::uint64_t put_bytes_max = 5 * GiB;   // one PutObject, one UploadPart, one CopyObject source range
+inline constexpr std::uint64_t put_bytes_max =
+    5 * GiB;  // one PutObject, one UploadPart, one CopyObject source range
 inline constexpr std::uint64_t object_bytes_max = 5 * TiB;
 inline constexpr std::size_t list_keys_max = 1000;
 inline constexpr std::size_t delete_objects_keys_max = 1000;
 
 struct Limits {
     // Connections and requests.
-    std::size_t connections_max = 4096;           // more are answered 503 SlowDown and closed
+    std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed
     std::size_t request_head_bytes_max = 64 * KiB;
     std::size_t request_headers_max = 256;
-    std::size_t xml_body_bytes_max = 8 * MiB;     // 10,000 parts with checksums are 3 MiB
+    std::size_t xml_body_bytes_max = 8 * MiB;  // 10,000 parts with checksums are 3 MiB
     std::size_t xml_depth_max = 16;
-    std::uint64_t head_timeout_ms = 30'000;       // from the first byte of a request to the end of its head
-    std::uint64_t idle_timeout_ms = 75'000;       // between requests on a kept connection
-    std::uint64_t stall_timeout_ms = 60'000;      // a body that makes no progress, either way
-    std::uint64_t drain_timeout_ms = 30'000;      // from SIGTERM until open requests are cut off
+    std::uint64_t head_timeout_ms =
+        30'000;  // from the first byte of a request to the end of its head
+    std::uint64_t idle_timeout_ms = 75'000;   // between requests on a kept connection
+    std::uint64_t stall_timeout_ms = 60'000;  // a body that makes no progress, either way
+    std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until open requests are cut off
 
     // Memory and threads.
     std::size_t body_buffer_bytes = 1 * MiB;
-    std::size_t body_buffers_max = 192;           // all bodies together; a body waits for a free buffer
-    std::size_t body_buffers_per_request_max = 3; // one receiving, one hashing, one being written
+    std::size_t body_buffers_max = 192;  // all bodies together; a body waits for a free buffer
+    std::size_t body_buffers_per_request_max = 3;  // one receiving, one hashing, one being written
     std::size_t blocking_threads_max = 64;
-    std::size_t blocking_queue_max = 4096;        // more are answered 503 SlowDown
+    std::size_t blocking_queue_max = 4096;  // more are answered 503 SlowDown
 
     // The embedded engine.
-    std::size_t commit_queue_max = 8192;          // batches that wait for the committer
-    std::size_t commit_group_max = 512;           // batches that share one sync
+    std::size_t commit_queue_max = 8192;  // batches that wait for the committer
+    std::size_t commit_group_max = 512;   // batches that share one sync
     std::size_t batch_rows_max = 32'768;
     std::size_t batch_bytes_max = 8 * MiB;
-    std::size_t scan_rows_max = 1024;             // one page of kv::Engine::scan
-    std::size_t metadata_cache_bytes = 128 * MiB; // RocksDB's block cache
+    std::size_t scan_rows_max = 1024;              // one page of kv::Engine::scan
+    std::size_t metadata_cache_bytes = 128 * MiB;  // RocksDB's block cache
     std::size_t inline_object_bytes_max = 16 * KiB;
     std::size_t buckets_per_owner_max = 1000;
 };

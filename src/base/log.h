@@ -1,6 +1,6 @@
 #pragma once
-// Logging: spdlog, passed by reference like any other dependency. Whoever logs includes base/log.h and calls
-// log.info("...", ...). Never log a secret, a signature or an Authorization header.
+// Logging: spdlog, passed by reference like any other dependency. Whoever logs includes base/log.h
+// and calls log.info("...", ...). Never log a secret, a signature or an Authorization header.
 
 #include <spdlog/logger.h>
 

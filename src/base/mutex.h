@@ -1,6 +1,7 @@
 #pragma once
-// std::mutex with clang's thread-safety annotations, so that -Wthread-safety proves which fields a lock guards
-// (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html). libstdc++'s own carries none.
+// std::mutex with clang's thread-safety annotations, so that -Wthread-safety proves which fields a
+// lock guards (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html). libstdc++'s own carries
+// none.
 
 #include <condition_variable>
 #include <mutex>
@@ -22,7 +23,9 @@ class __attribute__((capability("mutex"))) Mutex {
 
 class __attribute__((scoped_lockable)) MutexLock {
   public:
-    explicit MutexLock(Mutex& mutex) __attribute__((acquire_capability(mutex))) : mutex_(mutex) { mutex_.lock(); }
+    explicit MutexLock(Mutex& mutex) __attribute__((acquire_capability(mutex))) : mutex_(mutex) {
+        mutex_.lock();
+    }
     ~MutexLock() __attribute__((release_capability())) { mutex_.unlock(); }
     MutexLock(const MutexLock&) = delete;
     MutexLock& operator=(const MutexLock&) = delete;

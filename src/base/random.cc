@@ -30,13 +30,15 @@ std::uint64_t random_u64() {
 std::string random_token(std::size_t length) {
     constexpr std::string_view alphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // Bytes at or above the largest multiple of 62 are dropped, else the first letters would be likelier.
+    // Bytes at or above the largest multiple of 62 are dropped, else the first letters would be
+    // likelier.
     constexpr unsigned limit = 256 - 256 % alphabet.size();
     std::string out;
     while (out.size() < length) {
         for (const char c : random_bytes(length)) {
             const unsigned value = static_cast<unsigned char>(c);
-            if (value < limit && out.size() < length) out.push_back(alphabet[value % alphabet.size()]);
+            if (value < limit && out.size() < length)
+                out.push_back(alphabet[value % alphabet.size()]);
         }
     }
     return out;

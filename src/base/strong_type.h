@@ -1,6 +1,6 @@
 #pragma once
-// StrongType<struct SomeTag, std::string>: a value that cannot be passed where another kind of the same
-// representation is meant. Construct it explicitly; read it with value().
+// StrongType<struct SomeTag, std::string>: a value that cannot be passed where another kind of the
+// same representation is meant. Construct it explicitly; read it with value().
 
 #include <compare>
 #include <cstddef>

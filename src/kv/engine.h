@@ -1,11 +1,12 @@
 #pragma once
-// The first of the two seams to an engine: ordered keys in partitions, changed by conditional batches. Whatever Weir
-// knows about buckets, objects and keys lies in such rows (docs/FORMAT.md). Implementations: kv/memory (the strictest),
-// kv/rocksdb (embedded). kv/contract_test.h says what each must do; a RADOS omap must be able to pass it unchanged.
+// The first of the two seams to an engine: ordered keys in partitions, changed by conditional
+// batches. Whatever Weir knows about buckets, objects and keys lies in such rows (docs/FORMAT.md).
+// Implementations: kv/memory (the strictest), kv/rocksdb (embedded). kv/contract_test.h says what
+// each must do; a RADOS omap must be able to pass it unchanged.
 //
-// Owned by main(). Every method may be called from any thread; all but try_get and commit may block on a disk.
-// What commit() acknowledged is durable; what it refused left no trace; after io_error, no_space or unavailable it may
-// or may not have happened, and the caller reads again to find out.
+// Owned by main(). Every method may be called from any thread; all but try_get and commit may block
+// on a disk. What commit() acknowledged is durable; what it refused left no trace; after io_error,
+// no_space or unavailable it may or may not have happened, and the caller reads again to find out.
 
 #include <cstdint>
 #include <functional>
@@ -19,10 +20,12 @@
 
 namespace weir::kv {
 
-// A key range that lives in one place and in which batches are atomic. Ids are chosen by the caller and never reused.
+// A key range that lives in one place and in which batches are atomic. Ids are chosen by the caller
+// and never reused.
 using PartitionId = StrongType<struct PartitionIdTag, std::uint64_t>;
 
-// Orders the journal entries of one partition; later entries have greater numbers, gaps are allowed.
+// Orders the journal entries of one partition; later entries have greater numbers, gaps are
+// allowed.
 using Sequence = std::uint64_t;
 
 struct Row {
@@ -38,18 +41,22 @@ struct Condition {
     std::optional<std::string> value;
 };
 
-// One atomic change of one partition. Values are never empty; a key appears at most once among puts and removes. The
-// bounds are Limits::batch_rows_max and batch_bytes_max; a batch past them is a bug of the caller (CHECK).
+// One atomic change of one partition. Values are never empty; a key appears at most once among puts
+// and removes. The bounds are Limits::batch_rows_max and batch_bytes_max; a batch past them is a
+// bug of the caller (CHECK).
 struct Batch {
     std::vector<Condition> conditions;
     std::vector<Row> puts;
     std::vector<std::string> removes;  // removing what is absent is no error
-    std::vector<std::string> appends;  // journal entries: the engine gives each the key journal_key(its sequence)
+    std::vector<std::string>
+        appends;  // journal entries: the engine gives each the key journal_key(its sequence)
 
     void require(std::string key, std::optional<std::string> value) {
         conditions.push_back({std::move(key), std::move(value)});
     }
-    void put(std::string key, std::string value) { puts.push_back({std::move(key), std::move(value)}); }
+    void put(std::string key, std::string value) {
+        puts.push_back({std::move(key), std::move(value)});
+    }
     void remove(std::string key) { removes.push_back(std::move(key)); }
     void append(std::string entry) { appends.push_back(std::move(entry)); }
     std::size_t bytes() const;
@@ -60,8 +67,9 @@ struct Committed {
     Sequence last_sequence = 0;
 };
 
-// Called once, from a thread of the engine's: keep it short and never block in it. Code::conflict when a condition did
-// not hold; not_found when the partition does not exist; slow_down when too many batches wait.
+// Called once, from a thread of the engine's: keep it short and never block in it. Code::conflict
+// when a condition did not hold; not_found when the partition does not exist; slow_down when too
+// many batches wait.
 using CommitDone = std::function<void(Result<Committed>)>;
 
 // Keys from `begin` up to but not including `end` (empty: to the end of the partition).
@@ -77,13 +85,13 @@ Range prefix_range(std::string_view prefix);
 using RowVisitor = std::function<bool(std::string_view key, std::string_view value)>;
 
 struct ScanEnd {
-    // Where to go on when the engine ended its page before the range was done; nullopt when every row of the range
-    // was seen or the visitor stopped.
+    // Where to go on when the engine ended its page before the range was done; nullopt when every
+    // row of the range was seen or the visitor stopped.
     std::optional<std::string> resume;
 };
 
-// First bytes that an engine may treat apart: bulky values (bodies, part tables, checksums) that no listing reads, and
-// the journal, which is written once, read in order and trimmed from its start.
+// First bytes that an engine may treat apart: bulky values (bodies, part tables, checksums) that no
+// listing reads, and the journal, which is written once, read in order and trimmed from its start.
 inline constexpr char bulk_prefix = 'd';
 inline constexpr char journal_prefix = 'j';
 std::string journal_key(Sequence sequence);
@@ -93,31 +101,35 @@ class Engine {
   public:
     virtual ~Engine() = default;
 
-    // Creating what exists and dropping what does not is no error: both may be repeated after a crash. Dropping removes
-    // every row.
+    // Creating what exists and dropping what does not is no error: both may be repeated after a
+    // crash. Dropping removes every row.
     virtual Result<void> create_partition(PartitionId partition) = 0;
     virtual Result<void> drop_partition(PartitionId partition) = 0;
 
     // From memory, or Code::would_block.
-    virtual Result<std::optional<std::string>> try_get(PartitionId partition, std::string_view key) = 0;
+    virtual Result<std::optional<std::string>> try_get(PartitionId partition,
+                                                       std::string_view key) = 0;
     virtual Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) = 0;
 
-    // One page, consistent in itself: at most Limits::scan_rows_max rows, perhaps fewer. scan_all() below turns pages
-    // into the whole range.
-    virtual Result<ScanEnd> scan(PartitionId partition, const Range& range, const RowVisitor& visit) = 0;
+    // One page, consistent in itself: at most Limits::scan_rows_max rows, perhaps fewer. scan_all()
+    // below turns pages into the whole range.
+    virtual Result<ScanEnd> scan(PartitionId partition, const Range& range,
+                                 const RowVisitor& visit) = 0;
 
-    // Checks the conditions and applies the batch, atomically and durably, and then calls `done`. Whoever reads after
-    // that sees the batch, and the journal up to it.
+    // Checks the conditions and applies the batch, atomically and durably, and then calls `done`.
+    // Whoever reads after that sees the batch, and the journal up to it.
     virtual void commit(PartitionId partition, Batch batch, CommitDone done) = 0;
 
     // Removes the journal entries before `before`.
     virtual Result<void> trim_journal(PartitionId partition, Sequence before) = 0;
 
-    // Flushes, waits for open commits, stops the engine's threads. Later calls fail with unavailable.
+    // Flushes, waits for open commits, stops the engine's threads. Later calls fail with
+    // unavailable.
     virtual void stop() = 0;
 };
 
-// Visits every row of the range, page by page; each page is consistent, the whole is not. Stops when `visit` says so.
+// Visits every row of the range, page by page; each page is consistent, the whole is not. Stops
+// when `visit` says so.
 Result<void> scan_all(Engine& engine, PartitionId partition, Range range, const RowVisitor& visit);
 
 // commit() for threads that may wait.
