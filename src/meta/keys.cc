@@ -63,6 +63,13 @@ std::string drain_row(std::uint64_t partition) {
     return out;
 }
 
+std::string writer_low_water_rows() { return std::string(1, writer_low_water_prefix); }
+std::string writer_low_water_row(std::uint32_t writer) {
+    std::string out = writer_low_water_rows();
+    append_be32(out, writer);
+    return out;
+}
+
 std::string current_row(std::string_view key) { return prefixed(current_prefix, key); }
 std::string marker_row(std::string_view key) { return prefixed(marker_prefix, key); }
 std::string version_rows(std::string_view key) { return escaped_rows(version_prefix, key); }

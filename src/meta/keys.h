@@ -24,10 +24,17 @@ inline constexpr char access_key_prefix = 'k';
 inline constexpr char drain_prefix = 'X';
 inline constexpr std::string_view writer_row = "W";
 
+// `w<writer>`: the low-water mark of a start that may have left orphans.
+inline constexpr char writer_low_water_prefix = 'w';
+std::string writer_low_water_row(std::uint32_t writer);
+std::string writer_low_water_rows();
+
 std::string bucket_row(std::string_view name);
 std::string drain_row(std::uint64_t partition);
 
 inline constexpr std::string_view fence_row = "e";
+// The first journal sequence that is still kept.
+inline constexpr std::string_view journal_low_water_row = "l";
 inline constexpr char current_prefix = 'o';
 inline constexpr char marker_prefix = 't';
 inline constexpr char version_prefix = 'v';

@@ -1,0 +1,113 @@
+#pragma once
+// A body on its way in. Bytes are fed in order; each is hashed, and written to a blob or, while
+// they are few, kept in memory for a row. Once finish() returns they are durable; they become an
+// object when a commit refers to them.
+//
+// A BodyWriter belongs to one request and is used by one thread at a time (not always the same
+// one). If it is dropped at any point before a commit, its blob is discarded.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "blob/store.h"
+#include "hash/block_crcs.h"
+#include "hash/digester.h"
+#include "kv/engine.h"
+#include "meta/records.pb.h"
+#include "store/context.h"
+#include "store/in_flight.h"
+
+namespace weir::store {
+
+// CRC64NVME is kept for every run of this many bytes of an extent (rows `c`).
+inline constexpr std::size_t checksum_block_bytes = 1 * MiB;
+
+// A slot of a blob that the parts of an upload share. The blob's Writer lives as long as any slot
+// of it.
+struct Slot {
+    std::shared_ptr<blob::Writer> writer;
+    std::uint64_t offset = 0;
+    std::uint64_t length_max = 0;
+};
+
+// A blob of this body's own that no commit refers to yet: discarded unless keep() or abandon() was
+// called.
+class UncommittedBlob {
+  public:
+    UncommittedBlob(std::unique_ptr<blob::Writer> writer, InFlight& in_flight, std::uint64_t bound)
+        : writer_(std::move(writer)), in_flight_(&in_flight), bound_(bound) {}
+    ~UncommittedBlob();
+    UncommittedBlob(const UncommittedBlob&) = delete;
+    UncommittedBlob& operator=(const UncommittedBlob&) = delete;
+
+    blob::Writer& writer() { return *writer_; }
+    // A commit refers to it now.
+    void keep();
+    // Nobody knows whether a commit refers to it: the orphan check of the next start will.
+    void abandon();
+
+  private:
+    std::unique_ptr<blob::Writer> writer_;
+    InFlight* in_flight_;
+    std::uint64_t bound_;
+};
+
+// A durable body that waits for its commit.
+struct StoredBody {
+    std::uint64_t size_bytes = 0;
+    std::uint64_t crc64nvme = 0;
+    hash::Digests digests;              // what was asked for
+    std::string inline_bytes;           // all of it, if it is to be a row
+    std::vector<meta::Extent> extents;  // else: where it lies
+    std::vector<kv::Row> checksum_rows;
+    std::unique_ptr<UncommittedBlob> blob;  // null for inline bytes, slots and copies
+
+    void keep() {
+        if (blob) blob->keep();
+    }
+    void abandon() {
+        if (blob) blob->abandon();
+    }
+};
+
+class BodyWriter {
+  public:
+    struct Plan {
+        kv::PartitionId home;                     // whose rows will tell about the blob
+        std::optional<std::uint64_t> size_bytes;  // what was announced
+        hash::AlgorithmSet algorithms;
+        std::optional<Slot> slot;
+        bool may_be_inline = true;  // parts never are: an object is either a row or extents
+    };
+
+    BodyWriter(const Context& context, InFlight& in_flight, Plan plan);
+
+    Result<void> write(std::span<const std::byte> bytes);
+    std::uint64_t size_bytes() const { return size_bytes_; }
+
+    // Makes the bytes durable. Fails with incomplete_body when fewer came than were announced.
+    Result<StoredBody> finish();
+
+  private:
+    bool stays_inline(std::size_t more) const;
+    Result<void> open_blob();
+    Result<void> store(std::span<const std::byte> bytes);
+
+    const Context& context_;
+    InFlight& in_flight_;
+    Plan plan_;
+    hash::Digester digester_;
+    hash::BlockCrcs block_crcs_;
+    std::uint64_t size_bytes_ = 0;
+    std::string inline_bytes_;
+    std::unique_ptr<UncommittedBlob> blob_;
+    blob::Writer* writer_ = nullptr;  // blob_'s or the slot's, once one is open
+    std::uint64_t base_offset_ = 0;
+};
+
+}  // namespace weir::store

@@ -1,0 +1,32 @@
+#pragma once
+// What every part of the store works with: the two engines, the clock, the log, the bounds, and who
+// we are. Filled once by whoever builds an ObjectStore; references must outlive it.
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "blob/store.h"
+#include "kv/engine.h"
+#include "meta/version.h"
+
+namespace weir::store {
+
+struct Settings {
+    // Bytes of a deleted object stay this long, so that a GET that began before can end. Longer
+    // than any GET where an engine cannot keep an open blob readable; files can, so here it only
+    // spares the GET a second look.
+    UnixNanos reclaim_delay_nanos = 60 * nanos_per_second;
+    UnixNanos journal_keep_nanos = 7 * 24 * 3600 * nanos_per_second;
+};
+
+struct Context {
+    kv::Engine& kv;
+    blob::Store& blobs;
+    const Clock& clock;
+    Log& log;
+    const Limits& limits;
+    Settings settings;
+    meta::VersionSource source;
+};
+
+}  // namespace weir::store

@@ -1,0 +1,298 @@
+// Copy and rename. Neither moves a byte: the destination refers to the source's blobs. To share a
+// blob, reference rows
+// (`b`) for both users are put in the blob's home and the source's record says from then on that it
+// is shared, all conditioned on the source as read; only then does the destination refer to it. So
+// the blob outlives whichever user goes first, and a crash between the steps leaves a reference
+// without a user, which fsck mends.
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "meta/keys.h"
+#include "meta/records.h"
+#include "store/object_store.h"
+
+namespace weir::store {
+namespace {
+
+constexpr std::size_t referrer_bytes = 12;
+constexpr std::string_view reference_value = "1";
+
+using References = std::map<std::uint64_t, std::vector<std::string>>;  // home partition -> rows
+
+void add_reference(References& references, const meta::Extent& extent) {
+    std::vector<std::string>& rows = references[extent.home()];
+    std::string row = meta::reference_row(extent.blob(), extent.referrer());
+    if (std::ranges::find(rows, row) == rows.end()) rows.push_back(std::move(row));
+}
+
+}  // namespace
+
+struct ObjectStore::Shared {
+    meta::ObjectRecord record;
+    std::vector<meta::Part> parts;
+    std::string inline_bytes;  // the whole inline body
+    std::uint64_t offset = 0;  // what was asked for, within the source
+    std::uint64_t length = 0;
+    std::vector<meta::Extent> extents;  // for the new user, with its referrer
+    References references;              // the new user's
+};
+
+Result<ObjectStore::Shared> ObjectStore::share_source(
+    const Bucket& bucket, const std::string& key, const std::optional<meta::VersionName>& version,
+    const Precondition& precondition, const Cut& cut) {
+    const std::string source_referrer = random_bytes(referrer_bytes),
+                      new_referrer = random_bytes(referrer_bytes);
+    Shared shared;
+    auto build = [&](Transaction& transaction) -> Result<void> {
+        shared = Shared();
+        TRY(Found found, find(bucket, key, version));
+        if (found.record.delete_marker())
+            return fail(version ? Code::invalid_request : Code::no_such_key);
+        if (precondition) TRY_VOID(precondition(&found.record));
+        shared.record = found.record;
+        shared.length = found.record.size_bytes();
+        if (cut) {
+            TRY(const auto range, cut(found.record.size_bytes()));
+            if (range) std::tie(shared.offset, shared.length) = *range;
+        }
+        const std::string body_row = meta::body_row(key, found.record.version());
+        const bool has_row =
+            found.record.body() == meta::BODY_INLINE || found.record.parts_count() > 0;
+        std::optional<std::string> body_bytes;
+        if (has_row) {
+            TRY(body_bytes, transaction.get(body_row));
+            if (!body_bytes) return fail(Code::conflict, "the source went while it was copied");
+        }
+        if (found.record.body() == meta::BODY_INLINE) shared.inline_bytes = *body_bytes;
+        meta::PartTable table;
+        if (found.record.parts_count() > 0) {
+            TRY(table, meta::decode<meta::PartTable>(*body_bytes));
+            shared.parts.assign(table.parts().begin(), table.parts().end());
+        }
+        const bool in_table = found.record.body() == meta::BODY_TABLE;
+        auto& extents = in_table ? *table.mutable_extents() : *found.record.mutable_extents();
+        if (extents.empty()) return {};
+
+        const std::string row =
+            found.latest ? meta::current_row(key) : meta::version_row(key, found.record.version());
+        TRY(std::optional<std::string> as_read, transaction.get(row));
+        if (as_read != meta::encode(found.record))
+            return fail(Code::conflict, "the source changed while it was copied");
+        References references;
+        bool source_changes = false;
+        for (meta::Extent& extent : extents) {
+            if (!extent.referrer().empty()) continue;
+            extent.set_referrer(source_referrer);
+            add_reference(references, extent);
+            source_changes = true;
+        }
+        shared.extents = cut_extents(extents, shared.offset, shared.length);
+        for (meta::Extent& extent : shared.extents) {
+            extent.set_referrer(new_referrer);
+            add_reference(references, extent);
+            add_reference(shared.references, extent);
+        }
+        transaction.batch().require(row, std::move(as_read));
+        if (source_changes) {
+            found.record.set_revision(found.record.revision() + 1);
+            transaction.batch().put(row, meta::encode(found.record));
+            if (in_table) transaction.batch().put(body_row, meta::encode(table));
+        }
+        for (const auto& [home, rows] : references) {
+            kv::Batch elsewhere;
+            kv::Batch& batch = home == bucket.partition.value() ? transaction.batch() : elsewhere;
+            for (const std::string& reference : rows)
+                batch.put(reference, std::string(reference_value));
+            if (&batch == &elsewhere)
+                TRY_VOID(
+                    kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(elsewhere)));
+        }
+        shared.record = std::move(found.record);
+        return {};
+    };
+    constexpr int attempts_max = 100;
+    for (int attempt = 0;; ++attempt) {
+        Result<void> done = transact(context_, bucket.partition, build);
+        if (done) return shared;
+        if (done.error().code() != Code::conflict || attempt == attempts_max)
+            return fail(std::move(done).error());
+    }
+}
+
+// The new user did not come to be.
+void ObjectStore::release(const Shared& shared) {
+    for (const auto& [home, rows] : shared.references) {
+        kv::Batch batch;
+        for (const std::string& row : rows) batch.remove(row);
+        if (Result<kv::Committed> done =
+                kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(batch));
+            !done)
+            context_.log.warn("a reference was left behind for fsck: {}", done.error().describe());
+    }
+}
+
+Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& request) {
+    TRY(const Shared shared,
+        share_source(*request.source_bucket, request.source_key, request.source_version,
+                     request.source_precondition, nullptr));
+    meta::ObjectRecord record = shared.record;
+    record.clear_upload_id();
+    record.set_revision(0);
+    if (request.headers) *record.mutable_headers() = *request.headers;
+    meta::PartTable table;
+    for (const meta::Part& part : shared.parts) *table.add_parts() = part;
+    if (!shared.extents.empty()) place_extents(shared.extents, record, table);
+
+    Fate fate = Fate::not_committed;
+    Result<void> committed = transact(
+        context_, bucket.partition,
+        [&](Transaction& transaction) -> Result<void> {
+            TRY(KeyChange change, KeyChange::read(transaction, request.key));
+            if (request.precondition) TRY_VOID(request.precondition(change.object()));
+            TRY_VOID(change.put(record, meta::JOURNAL_COPY));
+            const std::string body_row = meta::body_row(request.key, record.version());
+            if (record.body() == meta::BODY_INLINE)
+                transaction.batch().put(body_row, shared.inline_bytes);
+            if (record.parts_count() > 0) transaction.batch().put(body_row, meta::encode(table));
+            return {};
+        },
+        &fate);
+    if (fate == Fate::not_committed) release(shared);
+    if (!committed) return fail(std::move(committed).error());
+    return CopyResult{.source = shared.record, .record = std::move(record)};
+}
+
+Result<meta::PartRecord> ObjectStore::copy_part(const Bucket& bucket,
+                                                const PartCopyRequest& request,
+                                                meta::ObjectRecord* source) {
+    TRY_VOID(find_upload(bucket, request.part.key, request.part.upload_id));
+    TRY(Shared shared,
+        share_source(*request.source_bucket, request.source_key, request.source_version,
+                     request.source_precondition, request.range));
+    *source = shared.record;
+    Result<meta::PartRecord> done = put_copied_part(bucket, request.part, shared);
+    // An engine that cannot say may have committed: then the reference stays, for fsck to judge.
+    if (!done && fate_is_known(done.error().code())) release(shared);
+    return done;
+}
+
+// The part's ETag is the MD5 of its bytes. Where the source's own ETag is just that, nothing is
+// read.
+Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, const PartId& part,
+                                                      const Shared& shared) {
+    TRY(const meta::UploadRecord upload, find_upload(bucket, part.key, part.upload_id));
+    const std::optional<hash::Algorithm> named =
+        hash::algorithm_by_name(upload.checksum_algorithm());
+    hash::AlgorithmSet algorithms{hash::Algorithm::md5};
+    if (named) algorithms.insert(*named);
+    StoredBody body;
+    std::string etag;
+    const bool whole = shared.length == shared.record.size_bytes();
+    if (!shared.inline_bytes.empty()) {
+        TRY(BodyWriter writer, begin_part(bucket, part, shared.length, algorithms));
+        TRY_VOID(writer.write(
+            as_bytes(std::string_view(shared.inline_bytes).substr(shared.offset, shared.length))));
+        TRY(body, writer.finish());
+    } else if (whole && !named && shared.record.parts_count() == 0) {
+        body.size_bytes = shared.length;
+        body.crc64nvme = shared.record.crc64nvme();
+        body.extents = shared.extents;
+        etag = shared.record.etag();
+    } else {
+        TRY(body, digest_extents(shared.extents, algorithms));
+    }
+    std::vector<meta::Checksum> checksums;
+    if (named) {
+        meta::Checksum& checksum = checksums.emplace_back();
+        checksum.set_algorithm(std::string(hash::info(*named).name));
+        checksum.set_value(*body.digests[*named]);
+    }
+    if (etag.empty()) etag = hex_encode(*body.digests[hash::Algorithm::md5]);
+    return put_part(bucket, part, etag, std::move(checksums), std::move(body));
+}
+
+Result<StoredBody> ObjectStore::digest_extents(const std::vector<meta::Extent>& extents,
+                                               hash::AlgorithmSet algorithms) {
+    StoredBody body;
+    body.extents = extents;
+    algorithms.insert(hash::Algorithm::crc64nvme);
+    hash::Digester digester(algorithms);
+    for (const meta::Extent& extent : extents) {
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
+        if (!id) return fail(Code::corrupt, "an extent names no blob");
+        TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
+        TRY_VOID(read_into(digester, *reader, extent.offset(), extent.length()));
+        body.size_bytes += extent.length();
+    }
+    body.digests = digester.finish();
+    body.crc64nvme = read_be64(*body.digests[hash::Algorithm::crc64nvme]);
+    return body;
+}
+
+Result<void> ObjectStore::rename_moving(const Bucket& bucket, const RenameRequest& request,
+                                        meta::ObjectRecord* record) {
+    return transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
+        if (transaction.fence().versioning() != meta::VERSIONING_UNSET) return fail(Code::conflict);
+        TRY(KeyChange source, KeyChange::read(transaction, request.source_key));
+        if (source.object() == nullptr) return fail(Code::no_such_key);
+        if (request.source_precondition) TRY_VOID(request.source_precondition(source.object()));
+        TRY(KeyChange target, KeyChange::read(transaction, request.key));
+        if (request.precondition) TRY_VOID(request.precondition(target.object()));
+        *record = *source.object();
+        const bool has_row = record->body() == meta::BODY_INLINE || record->parts_count() > 0;
+        const std::string source_row = meta::body_row(request.source_key, record->version());
+        std::optional<std::string> row_bytes;
+        if (has_row) {
+            TRY(row_bytes, transaction.get(source_row));
+            if (!row_bytes) return fail(Code::conflict, "the source went while it was renamed");
+        }
+        source.move_away();
+        TRY_VOID(target.put(*record, meta::JOURNAL_RENAME));
+        if (has_row) {
+            transaction.batch().remove(source_row);
+            transaction.batch().put(meta::body_row(request.key, record->version()),
+                                    *std::move(row_bytes));
+        }
+        return {};
+    });
+}
+
+// Where versions are kept, the source's version stays under its old name behind a delete marker.
+Result<void> ObjectStore::rename_sharing(const Bucket& bucket, const RenameRequest& request,
+                                         meta::ObjectRecord* record) {
+    const CopyRequest copy_request{.source_bucket = &bucket,
+                                   .source_key = request.source_key,
+                                   .source_version = std::nullopt,
+                                   .source_precondition = request.source_precondition,
+                                   .key = request.key,
+                                   .headers = std::nullopt,
+                                   .precondition = request.precondition};
+    TRY(CopyResult copied, copy(bucket, copy_request));
+    *record = std::move(copied.record);
+    const meta::Version renamed = copied.source.version();
+    const Precondition unchanged = [&renamed](const meta::ObjectRecord* current) -> Result<void> {
+        if (current != nullptr && meta::same_version(current->version(), renamed)) return {};
+        return fail(Code::operation_aborted,
+                    "The source changed while it was renamed; the target holds its old version.");
+    };
+    TRY_VOID(remove(
+        bucket, {.key = request.source_key, .version = std::nullopt, .precondition = unchanged}));
+    return {};
+}
+
+Result<meta::ObjectRecord> ObjectStore::rename(const Bucket& bucket, const RenameRequest& request) {
+    if (request.source_key == request.key)
+        return fail(Code::invalid_request, "An object cannot be renamed to its own name.");
+    meta::ObjectRecord record;
+    TRY(const meta::Versioning mode, versioning(bucket));
+    TRY_VOID(mode == meta::VERSIONING_UNSET ? rename_moving(bucket, request, &record)
+                                            : rename_sharing(bucket, request, &record));
+    return record;
+}
+
+}  // namespace weir::store

@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "meta/keys.h"
+#include "meta/records.h"
+#include "store/object_store.h"
+
+namespace weir::store {
+namespace {
+
+using Row = std::optional<std::string>;
+
+Result<Row> get_row(kv::Engine& kv, kv::PartitionId partition, const std::string& key, Wait wait) {
+    return wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key);
+}
+
+constexpr std::size_t digest_step_bytes = 1 * MiB;
+
+}  // namespace
+
+std::vector<meta::Extent> cut_extents(
+    const google::protobuf::RepeatedPtrField<meta::Extent>& extents, std::uint64_t offset,
+    std::uint64_t length) {
+    std::vector<meta::Extent> cut;
+    std::uint64_t at = 0;
+    const std::uint64_t end = offset + length;
+    for (const meta::Extent& extent : extents) {
+        const std::uint64_t begin_here = std::max(at, offset),
+                            end_here = std::min(at + extent.length(), end);
+        if (begin_here < end_here) {
+            meta::Extent& piece = cut.emplace_back(extent);
+            piece.set_offset(extent.offset() + (begin_here - at));
+            piece.set_length(end_here - begin_here);
+        }
+        at += extent.length();
+        if (at >= end) break;
+    }
+    return cut;
+}
+
+Result<void> read_into(hash::Digester& digester, const blob::Reader& reader, std::uint64_t offset,
+                       std::uint64_t length) {
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(length, digest_step_bytes));
+    for (std::uint64_t done = 0; done < length;) {
+        const std::span<std::byte> out =
+            std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), length - done));
+        TRY_VOID(reader.read_at(offset + done, out));
+        digester.update(out);
+        done += out.size();
+    }
+    return {};
+}
+
+Result<Found> ObjectStore::find(const Bucket& bucket, const std::string& key,
+                                const std::optional<meta::VersionName>& version, Wait wait) {
+    const std::string current = meta::current_row(key);
+    TRY(Row bytes, get_row(context_.kv, bucket.partition, current, wait));
+    if (!bytes) {
+        TRY(bytes, get_row(context_.kv, bucket.partition, meta::marker_row(key), wait));
+    }
+    if (!bytes) return fail(version ? Code::no_such_version : Code::no_such_key);
+    TRY(meta::ObjectRecord head, meta::decode<meta::ObjectRecord>(*bytes));
+    if (!version) return Found{.record = std::move(head), .latest = true};
+    const bool is_head = version->null ? head.null_version()
+                                       : !head.null_version() &&
+                                             meta::same_version(head.version(), version->version);
+    if (is_head) return Found{.record = std::move(head), .latest = true};
+    if (version->null && !head.has_null_at()) return fail(Code::no_such_version);
+    const std::string row =
+        meta::version_row(key, version->null ? head.null_at() : version->version);
+    TRY(Row older, get_row(context_.kv, bucket.partition, row, wait));
+    if (!older) return fail(Code::no_such_version);
+    TRY(meta::ObjectRecord record, meta::decode<meta::ObjectRecord>(*older));
+    if (record.null_version() != version->null) return fail(Code::no_such_version);
+    return Found{.record = std::move(record), .latest = false};
+}
+
+Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key,
+                                    const meta::ObjectRecord& record, std::uint64_t offset,
+                                    std::uint64_t length, Wait wait) {
+    CHECK(offset <= record.size_bytes() && length <= record.size_bytes() - offset);
+    Body body;
+    if (length == 0) return body;
+    if (record.body() == meta::BODY_INLINE) {
+        TRY(Row bytes,
+            get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
+        if (!bytes) return fail(Code::conflict, "the body went while its object was read");
+        if (bytes->size() != record.size_bytes())
+            return fail(Code::corrupt,
+                        fmt::format("{}/{}: the inline body has {} bytes, the record says {}",
+                                    bucket.name, key, bytes->size(), record.size_bytes()));
+        body.bytes = length == bytes->size() ? *std::move(bytes) : bytes->substr(offset, length);
+        return body;
+    }
+    meta::PartTable table;
+    if (record.body() == meta::BODY_TABLE) {
+        TRY(const Row bytes,
+            get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
+        if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
+        TRY(table, meta::decode<meta::PartTable>(*bytes));
+    }
+    const auto& extents = record.body() == meta::BODY_TABLE ? table.extents() : record.extents();
+    std::uint64_t covered = 0;
+    for (const meta::Extent& extent : cut_extents(extents, offset, length)) {
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
+        if (!id || extent.transform() != 0)
+            return fail(Code::corrupt, fmt::format("{}/{}: an extent that this program cannot read",
+                                                   bucket.name, key));
+        std::shared_ptr<const blob::Reader> reader;
+        if (wait == Wait::no) {
+            reader = context_.blobs.try_open(*id);
+            if (!reader) return fail(Code::would_block);
+        } else {
+            Result<std::shared_ptr<const blob::Reader>> opened = context_.blobs.open(*id);
+            if (!opened && opened.error().code() == Code::not_found)
+                return fail(Code::conflict,
+                            fmt::format("blob {} went while its object was read", id->text()));
+            if (!opened) return fail(std::move(opened).error());
+            reader = *std::move(opened);
+        }
+        if (reader->size_bytes() < extent.offset() + extent.length())
+            return fail(Code::corrupt,
+                        fmt::format("{}/{}: blob {} ends at {}, the record needs {} bytes",
+                                    bucket.name, key, id->text(), reader->size_bytes(),
+                                    extent.offset() + extent.length()));
+        body.pieces.push_back(
+            {.reader = std::move(reader), .offset = extent.offset(), .length = extent.length()});
+        covered += extent.length();
+    }
+    if (covered != length)
+        return fail(Code::corrupt, fmt::format("{}/{}: the extents cover {} of {} bytes",
+                                               bucket.name, key, covered, length));
+    return body;
+}
+
+Result<meta::PartTable> ObjectStore::part_table(const Bucket& bucket, const std::string& key,
+                                                const meta::ObjectRecord& record) {
+    CHECK(record.parts_count() > 0);
+    TRY(const Row bytes, context_.kv.get(bucket.partition, meta::body_row(key, record.version())));
+    if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
+    return meta::decode<meta::PartTable>(*bytes);
+}
+
+Result<hash::Digests> ObjectStore::digest_object(const Bucket& bucket, const std::string& key,
+                                                 const meta::ObjectRecord& record,
+                                                 hash::AlgorithmSet algorithms) {
+    TRY(const Body body, open_body(bucket, key, record, 0, record.size_bytes()));
+    hash::Digester digester(algorithms);
+    digester.update(as_bytes(body.bytes));
+    for (const Body::Piece& piece : body.pieces)
+        TRY_VOID(read_into(digester, *piece.reader, piece.offset, piece.length));
+    return digester.finish();
+}
+
+Result<meta::Listing> ObjectStore::list(const Bucket& bucket, const meta::ListQuery& query) {
+    return meta::list_objects(context_.kv, bucket.partition, query);
+}
+
+Result<meta::VersionsListing> ObjectStore::list_versions(const Bucket& bucket,
+                                                         const meta::VersionsQuery& query) {
+    return meta::list_versions(context_.kv, bucket.partition, query);
+}
+
+}  // namespace weir::store

@@ -1,0 +1,233 @@
+#include "store/reclaimer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "base/bytes.h"
+#include "meta/keys.h"
+#include "meta/records.h"
+#include "store/orphans.h"
+
+namespace weir::store {
+namespace {
+
+constexpr std::chrono::seconds pass_interval(5);
+constexpr std::size_t rows_a_round_max = 256;
+
+Result<std::vector<kv::Row>> read_rows(kv::Engine& kv, kv::PartitionId partition, kv::Range range,
+                                       std::size_t rows_max) {
+    std::vector<kv::Row> rows;
+    TRY_VOID(kv::scan_all(kv, partition, std::move(range),
+                          [&](std::string_view key, std::string_view value) {
+                              rows.push_back({std::string(key), std::string(value)});
+                              return rows.size() < rows_max;
+                          }));
+    return rows;
+}
+
+bool gone(const Error& error) {
+    return error.code() == Code::not_found || error.code() == Code::conflict;
+}
+
+}  // namespace
+
+Reclaimer::Reclaimer(ObjectStore& store, std::uint32_t writer)
+    : store_(store), context_(store.context()), writer_(writer) {}
+
+void Reclaimer::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void Reclaimer::stop() {
+    {
+        MutexLock lock(mutex_);
+        stopping_ = true;
+    }
+    wakeup_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Reclaimer::wake() {
+    {
+        MutexLock lock(mutex_);
+        woken_ = true;
+    }
+    wakeup_.notify_all();
+}
+
+ReclaimStats Reclaimer::stats() const {
+    return {.blobs = blobs_, .ranges = ranges_, .partitions = partitions_, .errors = errors_};
+}
+
+void Reclaimer::run() {
+    for (;;) {
+        bool at_once = false;
+        {
+            MutexLock lock(mutex_);
+            while (!stopping_ && !woken_)
+                if (!wakeup_.wait_for(mutex_, pass_interval)) break;
+            if (stopping_) return;
+            at_once = std::exchange(woken_, false);
+        }
+        const UnixNanos now = context_.clock.now();
+        Result<void> done = run_once(at_once ? now + context_.settings.reclaim_delay_nanos : now);
+        if (!done) {
+            ++errors_;
+            context_.log.error("reclaiming: {}", done.error().describe());
+        }
+    }
+}
+
+Result<void> Reclaimer::run_once(UnixNanos now) {
+    TRY_VOID(save_low_water());
+    TRY_VOID(store_.each_bucket([&](const Bucket& bucket) -> Result<void> {
+        // A bucket that is being created has no partition yet, and one that was just deleted is
+        // drained below.
+        if (Result<void> done = reclaim_partition(bucket.partition, now);
+            !done && !gone(done.error()))
+            return done;
+        if (Result<void> done = trim_journal(bucket.partition, now); !done && !gone(done.error()))
+            return done;
+        return {};
+    }));
+    TRY(const std::vector<kv::Row> drained,
+        read_rows(context_.kv, meta::system_partition,
+                  kv::prefix_range(std::string(1, meta::drain_prefix)), rows_a_round_max));
+    for (const kv::Row& row : drained) {
+        const kv::PartitionId partition(read_be64(std::string_view(row.key).substr(1)));
+        TRY_VOID(reclaim_partition(partition, now));
+        TRY_VOID(drain_partition(partition));
+    }
+    return {};
+}
+
+Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos now) {
+    for (;;) {
+        const kv::Range due{std::string(1, meta::garbage_prefix), meta::garbage_row(now + 1, 0)};
+        TRY(const std::vector<kv::Row> rows,
+            read_rows(context_.kv, partition, due, rows_a_round_max));
+        for (const kv::Row& row : rows) TRY_VOID(reclaim_row(partition, row));
+        if (rows.size() < rows_a_round_max) return {};
+    }
+}
+
+Result<void> Reclaimer::reclaim_row(kv::PartitionId partition, const kv::Row& row) {
+    TRY(const meta::Garbage garbage, meta::decode<meta::Garbage>(row.value));
+    for (const meta::Extent& extent : garbage.ranges()) TRY_VOID(reclaim_range(extent));
+    for (const meta::Extent& extent : garbage.blobs()) TRY_VOID(reclaim_blob(extent));
+    // Last, so that a crash before this line repeats the row.
+    kv::Batch done;
+    done.remove(row.key);
+    TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(done)));
+    return {};
+}
+
+Result<void> Reclaimer::forget_checksums(kv::PartitionId home, const std::string& blob) {
+    for (;;) {
+        TRY(const std::vector<kv::Row> rows,
+            read_rows(context_.kv, home, kv::prefix_range(meta::checksum_rows(blob)),
+                      rows_a_round_max));
+        if (rows.empty()) return {};
+        kv::Batch batch;
+        for (const kv::Row& row : rows) batch.remove(row.key);
+        TRY_VOID(kv::commit_and_wait(context_.kv, home, std::move(batch)));
+    }
+}
+
+Result<void> Reclaimer::reclaim_blob(const meta::Extent& extent) {
+    const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
+    if (!id) return fail(Code::corrupt, "a garbage row names no blob");
+    const kv::PartitionId home(extent.home());
+    if (!extent.referrer().empty()) {
+        kv::Batch release;
+        release.remove(meta::reference_row(extent.blob(), extent.referrer()));
+        TRY_VOID(kv::commit_and_wait(context_.kv, home, std::move(release)));
+        TRY(const std::vector<kv::Row> others,
+            read_rows(context_.kv, home, kv::prefix_range(meta::reference_rows(extent.blob())), 1));
+        if (!others.empty()) return {};
+    }
+    TRY_VOID(context_.blobs.remove(*id));
+    TRY_VOID(forget_checksums(home, extent.blob()));
+    ++blobs_;
+    return {};
+}
+
+Result<void> Reclaimer::reclaim_range(const meta::Extent& extent) {
+    const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
+    if (!id) return fail(Code::corrupt, "a garbage row names no blob");
+    Result<void> punched = context_.blobs.punch(*id, extent.offset(), extent.length());
+    if (!punched && punched.error().code() != Code::not_found) return punched;
+    kv::Batch forget;
+    forget.remove(meta::checksum_row(extent.blob(), extent.offset()));
+    TRY_VOID(kv::commit_and_wait(context_.kv, kv::PartitionId(extent.home()), std::move(forget)));
+    ++ranges_;
+    return {};
+}
+
+// A deleted bucket: the parts of uploads that were open go, then, once no garbage waits and no
+// other bucket refers to a blob that is told about here, the partition itself.
+Result<void> Reclaimer::drain_partition(kv::PartitionId partition) {
+    for (;;) {
+        TRY(const std::vector<kv::Row> parts,
+            read_rows(context_.kv, partition, kv::prefix_range(std::string(1, meta::part_prefix)),
+                      rows_a_round_max));
+        kv::Batch batch;
+        for (const kv::Row& row : parts) {
+            TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(row.value));
+            for (const meta::Extent& extent : part.extents()) TRY_VOID(reclaim_blob(extent));
+            batch.remove(row.key);
+        }
+        if (parts.empty()) break;
+        TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(batch)));
+    }
+    for (const char kind : {meta::garbage_prefix, meta::reference_prefix}) {
+        TRY(const std::vector<kv::Row> rows,
+            read_rows(context_.kv, partition, kv::prefix_range(std::string(1, kind)), 1));
+        if (!rows.empty()) return {};
+    }
+    TRY_VOID(context_.kv.drop_partition(partition));
+    kv::Batch done;
+    done.remove(meta::drain_row(partition.value()));
+    TRY_VOID(kv::commit_and_wait(context_.kv, meta::system_partition, std::move(done)));
+    ++partitions_;
+    return {};
+}
+
+Result<void> Reclaimer::trim_journal(kv::PartitionId partition, UnixNanos now) {
+    if (now < context_.settings.journal_keep_nanos) return {};
+    const UnixNanos oldest = now - context_.settings.journal_keep_nanos;
+    kv::Sequence keep_from = 0;
+    Result<void> outcome;
+    TRY_VOID(
+        kv::scan_all(context_.kv, partition, kv::prefix_range(std::string(1, kv::journal_prefix)),
+                     [&](std::string_view key, std::string_view value) {
+                         Result<meta::JournalEntry> entry = meta::decode<meta::JournalEntry>(value);
+                         if (!entry) {
+                             outcome = fail(std::move(entry).error());
+                             return false;
+                         }
+                         if (entry->time_nanos() >= oldest) return false;
+                         keep_from = kv::journal_sequence(key) + 1;
+                         return true;
+                     }));
+    TRY_VOID(outcome);
+    if (keep_from == 0) return {};
+    // First the mark, so that a follower never takes a trimmed journal for a whole one.
+    kv::Batch mark;
+    std::string value;
+    append_be64(value, keep_from);
+    mark.put(std::string(meta::journal_low_water_row), std::move(value));
+    TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(mark)));
+    return context_.kv.trim_journal(partition, keep_from);
+}
+
+Result<void> Reclaimer::save_low_water() {
+    const std::uint64_t low_water = store_.in_flight().low_water();
+    if (low_water == low_water_saved_) return {};
+    TRY_VOID(save_writer_low_water(context_.kv, writer_, low_water));
+    low_water_saved_ = low_water;
+    return {};
+}
+
+}  // namespace weir::store

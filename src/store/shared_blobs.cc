@@ -1,0 +1,78 @@
+#include "store/shared_blobs.h"
+
+#include <algorithm>
+
+namespace weir::store {
+namespace {
+
+// A stride below this makes files of scraps; such parts are better off alone (or inline).
+constexpr std::uint64_t stride_bytes_min = 1 * MiB;
+
+bool sets_stride(std::uint32_t part_number, std::uint64_t size_bytes) {
+    return size_bytes >= stride_bytes_min && (part_number == 1 || size_bytes % MiB == 0);
+}
+
+}  // namespace
+
+Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
+                                              std::uint32_t part_number, std::uint64_t size_bytes,
+                                              blob::Store& blobs) {
+    MutexLock lock(mutex_);
+    auto found = uploads_.find(upload_id);
+    if (found == uploads_.end()) {
+        if (uploads_.size() >= open_max || !sets_stride(part_number, size_bytes))
+            return std::nullopt;
+        found = uploads_.emplace(upload_id, Upload{}).first;
+    }
+    std::vector<Shared>& shared = found->second.blobs;
+    const bool restart = part_number == 1 && sets_stride(1, size_bytes) && !shared.empty() &&
+                         shared.size() < 2 && shared.back().stride_bytes != size_bytes;
+    if (shared.empty() || restart) {
+        // Under the lock: two first parts must not make two blobs, and a file is created once an
+        // upload.
+        const std::uint64_t bound = in_flight_.begin();
+        Result<std::unique_ptr<blob::Writer>> writer = blobs.create({.size_bytes = std::nullopt});
+        if (!writer) {
+            in_flight_.end(bound);
+            if (shared.empty()) uploads_.erase(found);
+            return fail(std::move(writer).error());
+        }
+        shared.push_back({.stride_bytes = size_bytes,
+                          .writer = *std::move(writer),
+                          .in_flight_bound = bound,
+                          .taken = {}});
+    }
+    Shared& blob = shared.back();
+    if (size_bytes == 0 || size_bytes > blob.stride_bytes || !blob.taken.insert(part_number).second)
+        return std::nullopt;
+    return Slot{.writer = blob.writer,
+                .offset = (part_number - 1) * blob.stride_bytes,
+                .length_max = size_bytes};
+}
+
+void SharedBlobs::end(const std::string& upload_id, const std::vector<Referred>& referred,
+                      Log& log) {
+    std::vector<Shared> blobs;
+    {
+        MutexLock lock(mutex_);
+        const auto found = uploads_.find(upload_id);
+        if (found == uploads_.end()) return;
+        blobs = std::move(found->second.blobs);
+        uploads_.erase(found);
+    }
+    for (Shared& blob : blobs) {
+        const std::string id = blob.writer->id().encode();
+        const auto use = std::ranges::find(referred, id, &Referred::blob);
+        if (use == referred.end()) {
+            blob.writer->discard();
+        } else if (Result<void> sealed = blob.writer->seal(use->end_bytes); !sealed) {
+            // What the object refers to was synced part by part; only the space behind it stays
+            // taken.
+            log.warn("blob {}: could not be cut to {} bytes: {}", blob.writer->id().text(),
+                     use->end_bytes, sealed.error().describe());
+        }
+        in_flight_.end(blob.in_flight_bound);
+    }
+}
+
+}  // namespace weir::store

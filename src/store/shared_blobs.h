@@ -1,0 +1,62 @@
+#pragma once
+// The blobs that the parts of open uploads share, so that a completed model is one contiguous file.
+// A part takes the slot (part_number - 1) * stride; a slot is taken once and never again, whatever
+// became of the part, so what was acknowledged is never written over. Only the process that created
+// a blob knows of it: other gateways, and this one after a restart, give their parts blobs of their
+// own.
+//
+// Safe from any thread. At most `open_max` blobs are held open; uploads beyond that share nothing.
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "store/body_writer.h"
+
+namespace weir::store {
+
+class SharedBlobs {
+  public:
+    static constexpr std::size_t open_max = 1024;
+
+    explicit SharedBlobs(InFlight& in_flight) : in_flight_(in_flight) {}
+
+    // The slot for a part, or nullopt if it fits none: its size must be the stride's or less. The
+    // stride comes from part 1, or from the first part that is a whole number of MiB..
+    Result<std::optional<Slot>> take(const std::string& upload_id, std::uint32_t part_number,
+                                     std::uint64_t size_bytes, blob::Store& blobs);
+
+    // The upload has ended. Blobs in `referred` (ids as in extents) belong to the object now and
+    // end after their last byte there; the others are discarded.
+    struct Referred {
+        std::string blob;
+        std::uint64_t end_bytes = 0;
+    };
+    void end(const std::string& upload_id, const std::vector<Referred>& referred, Log& log);
+
+    std::size_t size() const {
+        MutexLock lock(mutex_);
+        return uploads_.size();
+    }
+
+  private:
+    struct Shared {
+        std::uint64_t stride_bytes = 0;
+        std::shared_ptr<blob::Writer> writer;
+        std::uint64_t in_flight_bound = 0;
+        std::set<std::uint32_t> taken;
+    };
+    struct Upload {
+        std::vector<Shared> blobs;  // the last is the one that slots are taken from
+    };
+
+    InFlight& in_flight_;
+    mutable Mutex mutex_;
+    std::unordered_map<std::string, Upload> uploads_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::store
