@@ -18,7 +18,6 @@ constexpr std::array<CodeInfo, code_count> table{{
     {Code::invalid_argument, "invalid_argument", 400, "InvalidArgument", EINVAL, false, "Invalid Argument"},
     {Code::invalid_request, "invalid_request", 400, "InvalidRequest", EINVAL, false, "Invalid Request"},
     {Code::malformed_xml, "malformed_xml", 400, "MalformedXML", EINVAL, false, "The XML you provided was not well-formed or did not validate against our published schema"},
-    {Code::missing_request_body, "missing_request_body", 400, "MissingRequestBodyError", EINVAL, false, "Request Body is empty"},
     {Code::illegal_versioning_configuration, "illegal_versioning_configuration", 400, "IllegalVersioningConfigurationException", EINVAL, false, "The Versioning element must be specified"},
     {Code::invalid_storage_class, "invalid_storage_class", 400, "InvalidStorageClass", EINVAL, false, "The storage class you specified is not valid"},
     {Code::missing_content_length, "missing_content_length", 411, "MissingContentLength", EINVAL, false, "You must provide the Content-Length HTTP header."},

@@ -17,7 +17,6 @@ enum class Code : std::uint8_t {
     invalid_argument,
     invalid_request,
     malformed_xml,
-    missing_request_body,
     illegal_versioning_configuration,
     invalid_storage_class,
     missing_content_length,
