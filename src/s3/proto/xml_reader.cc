@@ -1,0 +1,139 @@
+#include "s3/proto/xml_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <pugixml.hpp>
+
+namespace weir::s3 {
+
+struct XmlDocument::Tree {
+    pugi::xml_document document;
+};
+
+namespace {
+
+constexpr unsigned parse_options =
+    pugi::parse_default | pugi::parse_doctype | pugi::parse_ws_pcdata_single;
+
+std::string_view local_name(std::string_view name) {
+    const std::size_t colon = name.find(':');
+    return colon == std::string_view::npos ? name : name.substr(colon + 1);
+}
+
+pugi::xml_node first_named(pugi::xml_node from, std::string_view name) {
+    while (from && (from.type() != pugi::node_element || local_name(from.name()) != name)) {
+        from = from.next_sibling();
+    }
+    return from;
+}
+
+// The length of the UTF-8 sequence at the front of `text`, 0 if there is none (RFC 3629: no
+// surrogates, no overlong forms, nothing past U+10FFFF).
+std::size_t utf8_sequence(std::string_view text) {
+    const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return lead == 0 ? 0 : 1;
+    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
+    const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t i = 2; i < size; ++i) {
+        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+    }
+    return size;
+}
+
+// No NUL, which XML does not know either.
+bool is_utf8_text(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t size = utf8_sequence(text);
+        if (size == 0) return false;
+        text.remove_prefix(size);
+    }
+    return true;
+}
+
+// pugixml builds the tree without recursion; this walks it the same way.
+Result<void> check_shape(pugi::xml_node document, std::size_t depth_max) {
+    std::size_t depth = 0;
+    pugi::xml_node node = document.first_child();
+    while (node) {
+        if (node.type() == pugi::node_doctype) {
+            return fail(Code::malformed_xml, "The XML must not have a document type declaration.");
+        }
+        if (const pugi::xml_node child = node.first_child()) {
+            if (++depth > depth_max) {
+                return fail(Code::malformed_xml,
+                            fmt::format("The XML is nested more than {} levels deep.", depth_max));
+            }
+            node = child;
+            continue;
+        }
+        while (node != document && !node.next_sibling()) {
+            node = node.parent();
+            --depth;
+        }
+        if (node == document) break;
+        node = node.next_sibling();
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view XmlElement::name() const { return local_name(pugi::xml_node(node_).name()); }
+
+XmlElement XmlElement::child(std::string_view name) const {
+    return XmlElement(first_named(pugi::xml_node(node_).first_child(), name).internal_object());
+}
+
+XmlElement XmlElement::next(std::string_view name) const {
+    return XmlElement(first_named(pugi::xml_node(node_).next_sibling(), name).internal_object());
+}
+
+std::string XmlElement::text() const {
+    std::string all;
+    for (const pugi::xml_node part : pugi::xml_node(node_).children()) {
+        if (part.type() == pugi::node_pcdata || part.type() == pugi::node_cdata) {
+            all.append(part.value());
+        }
+    }
+    return all;
+}
+
+Result<XmlDocument> XmlDocument::parse(std::string_view xml, const XmlBounds& bounds) {
+    if (xml.size() > bounds.bytes) {
+        return fail(Code::entity_too_large,
+                    fmt::format("The XML is larger than {} bytes.", bounds.bytes));
+    }
+    if (!is_utf8_text(xml)) return fail(Code::malformed_xml, "The XML is not UTF-8.");
+    if (static_cast<std::size_t>(std::ranges::count(xml, '<')) > bounds.tags) {
+        return fail(Code::malformed_xml,
+                    fmt::format("The XML has more than {} tags.", bounds.tags));
+    }
+    auto tree = std::make_unique<Tree>();
+    const pugi::xml_parse_result result =
+        tree->document.load_buffer(xml.data(), xml.size(), parse_options, pugi::encoding_utf8);
+    if (!result) return fail(Code::malformed_xml);
+    TRY_VOID(check_shape(tree->document, bounds.depth));
+    // pugixml takes text and further elements beside the root for granted.
+    const auto top = tree->document.children();
+    const auto elements = std::count_if(top.begin(), top.end(), [](const pugi::xml_node& node) {
+        return node.type() == pugi::node_element;
+    });
+    if (elements != 1) return fail(Code::malformed_xml, "The XML must have one root element.");
+    return XmlDocument(std::move(tree));
+}
+
+XmlDocument::XmlDocument(std::unique_ptr<Tree> tree) : tree_(std::move(tree)) {}
+XmlDocument::XmlDocument(XmlDocument&&) noexcept = default;
+XmlDocument& XmlDocument::operator=(XmlDocument&&) noexcept = default;
+XmlDocument::~XmlDocument() = default;
+
+XmlElement XmlDocument::root() const {
+    return XmlElement(tree_->document.document_element().internal_object());
+}
+
+}  // namespace weir::s3
