@@ -97,13 +97,12 @@ REFUSED = {
 REFUSED_IN = {"CreateBucketConfiguration": {"Location", "Bucket", "Tags"}}
 
 # Reply members that speak of such functions: no reply has them.
-NOT_REPLIED = (set(REFUSED) | IGNORED) - {"MFADelete"} | {
+NOT_REPLIED = set(REFUSED) | IGNORED | {
     "AbortDate",
     "AbortRuleId",
     "AccessPointAlias",
     "ArchiveStatus",
     "Expiration",
-    "MFADelete",
     "MissingMeta",
     "ReplicationStatus",
     "RequestCharged",
@@ -111,7 +110,7 @@ NOT_REPLIED = (set(REFUSED) | IGNORED) - {"MFADelete"} | {
     "RestoreStatus",
     "TagCount",
 }
-# AWS-internal version ids of upload replies that S3 itself never sends outside CreateMultipartUpload's newest model.
+# A version that exists before its upload is complete. Weir's comes with the completion.
 NOT_REPLIED_BY = {
     "CreateMultipartUpload": {"VersionId"},
     "UploadPart": {"VersionId"},

@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
+#include "base/random.h"
 #include "s3/proto/model_bucket.h"
 #include "s3/proto/model_list.h"
 #include "s3/proto/model_multipart.h"
@@ -225,6 +227,34 @@ TEST(CompleteMultipartUploadRequest, RefusesBodiesThatLackSomething) {
         EXPECT_EQ(code_of<Request>(view, body), Code::malformed_xml) << body;
     }
     EXPECT_EQ(code_of<Request>(with_query({}), complete_body), Code::invalid_argument);
+}
+
+TEST(CompleteMultipartUploadRequest, AnswersBrokenBodiesWithMalformedXml) {
+    const std::uint64_t seed = random_u64();
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937_64 random(seed);
+    const std::string_view pieces[] = {"<",         ">",       "/",     "&",
+                                       "<![CDATA[", "]]>",     "<!--",  "<!DOCTYPE a>",
+                                       "<Part>",    "</Part>", "&#x0;", "&#xFFFFFFFF;",
+                                       "\xff",      "<?"};
+    int refused = 0;
+    for (int round = 0; round < 3000; ++round) {
+        std::string body(complete_body);
+        for (std::uint64_t edits = 1 + random() % 4; edits > 0; --edits) {
+            const std::size_t at = random() % body.size();
+            const std::size_t length = random() % 12;
+            body.replace(at, length, pieces[random() % std::size(pieces)]);
+        }
+        const auto request =
+            parse<CompleteMultipartUploadRequest>(with_query({{"uploadId", "u"}}), body);
+        if (request.has_value()) {
+            EXPECT_FALSE(request->multipart_upload.parts.empty()) << body;
+            continue;
+        }
+        ++refused;
+        EXPECT_EQ(request.error().code(), Code::malformed_xml) << body;
+    }
+    EXPECT_GT(refused, 1000);
 }
 
 TEST(DeleteObjectsRequest, ReadsKeysVersionsAndConditions) {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
 #include <pugixml.hpp>
 
 namespace weir::s3 {
@@ -53,6 +56,49 @@ bool is_utf8_text(std::string_view text) {
         text.remove_prefix(size);
     }
     return true;
+}
+
+// The number of "#13;" or "#xD;": a character that text may hold. S3 allows the control characters
+// that XML forbids, but not NUL, at which pugixml's strings would end: "a&#0;b" must not become the
+// key "a".
+bool is_character_number(std::string_view reference) {
+    const bool hex = reference.starts_with("#x");
+    const std::string_view digits = reference.substr(hex ? 2 : 1);
+    std::uint32_t number = 0;
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, number, hex ? 16 : 10);
+    if (error != std::errc{} || stop != end) return false;
+    return number != 0 && number <= 0x10ffff && (number < 0xd800 || number > 0xdfff);
+}
+
+bool is_reference(std::string_view reference) {
+    constexpr std::array<std::string_view, 5> named{"amp", "lt", "gt", "quot", "apos"};
+    if (reference.starts_with('#')) return is_character_number(reference);
+    return std::ranges::find(named, reference) != named.end();
+}
+
+// pugixml passes over references that it does not know; this does not. Comments and CDATA hold
+// none.
+bool has_good_references(std::string_view xml) {
+    constexpr std::size_t reference_bytes_max = 16;
+    while (true) {
+        const std::size_t at = xml.find_first_of("&<");
+        if (at == std::string_view::npos) return true;
+        xml.remove_prefix(at);
+        if (xml.starts_with('&')) {
+            const std::size_t end = xml.substr(0, reference_bytes_max).find(';');
+            if (end == std::string_view::npos || !is_reference(xml.substr(1, end - 1)))
+                return false;
+            xml.remove_prefix(end);
+            continue;
+        }
+        const std::string_view close = xml.starts_with("<![CDATA[") ? "]]>"
+                                       : xml.starts_with("<!--")    ? "-->"
+                                                                    : "<";
+        const std::size_t end = xml.find(close);
+        if (end == std::string_view::npos) return true;  // not well-formed, as pugixml will say
+        xml.remove_prefix(end + close.size());
+    }
 }
 
 // pugixml builds the tree without recursion; this walks it the same way.
@@ -109,9 +155,16 @@ Result<XmlDocument> XmlDocument::parse(std::string_view xml, const XmlBounds& bo
                     fmt::format("The XML is larger than {} bytes.", bounds.bytes));
     }
     if (!is_utf8_text(xml)) return fail(Code::malformed_xml, "The XML is not UTF-8.");
-    if (static_cast<std::size_t>(std::ranges::count(xml, '<')) > bounds.tags) {
+    // Each tag and each attribute takes ten times its own bytes in the tree.
+    const auto count = [xml](char c) {
+        return static_cast<std::size_t>(std::ranges::count(xml, c));
+    };
+    if (count('<') > bounds.tags || count('=') > bounds.tags) {
         return fail(Code::malformed_xml,
-                    fmt::format("The XML has more than {} tags.", bounds.tags));
+                    fmt::format("The XML has more than {} tags or attributes.", bounds.tags));
+    }
+    if (!has_good_references(xml)) {
+        return fail(Code::malformed_xml, "The XML has a reference to no character.");
     }
     auto tree = std::make_unique<Tree>();
     const pugi::xml_parse_result result =

@@ -65,6 +65,17 @@ TEST(XmlReader, RefusesBytesThatAreNotUtf8) {
               Code::internal_error);
 }
 
+TEST(XmlReader, RefusesReferencesToNoCharacter) {
+    for (const std::string_view text :
+         {"a&#0;b", "a&#x0;b", "&#x100000000;", "&#x110000;", "&#xD800;", "&#;", "&#x;", "&#12a;",
+          "&nbsp;", "&", "a & b", "&amp", "&;", "&#0000000000000000000000000001;"}) {
+        EXPECT_EQ(code_of("<a>" + std::string(text) + "</a>"), Code::malformed_xml) << text;
+    }
+    EXPECT_EQ(
+        code_of("<a>&amp;&lt;&gt;&quot;&apos;&#x10FFFF;&#1;<!-- & --><![CDATA[&#0; <b]]></a>"),
+        Code::internal_error);
+}
+
 TEST(XmlReader, KeepsItsBounds) {
     EXPECT_EQ(code_of(nested(16)), Code::internal_error);
     EXPECT_EQ(code_of(nested(18)), Code::malformed_xml);
@@ -72,6 +83,9 @@ TEST(XmlReader, KeepsItsBounds) {
     std::string wide = "<a>";
     for (int i = 0; i < 400'000; ++i) wide += "<b/>";
     EXPECT_EQ(code_of(wide + "</a>"), Code::malformed_xml);
+    std::string attributes = "<a";
+    for (int i = 0; i < 400'000; ++i) attributes += " b=''";
+    EXPECT_EQ(code_of(attributes + "/>"), Code::malformed_xml);
     EXPECT_EQ(code_of("<a>" + std::string(9'000'000, 'x') + "</a>"), Code::entity_too_large);
     EXPECT_EQ(code_of("<a>12345</a>", {.bytes = 11}), Code::entity_too_large);
 }
