@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -58,7 +57,10 @@ Result<ObjectStore::Shared> ObjectStore::share_source(
         shared.length = found.record.size_bytes();
         if (cut) {
             TRY(const auto range, cut(found.record.size_bytes()));
-            if (range) std::tie(shared.offset, shared.length) = *range;
+            if (range) {
+                shared.offset = range->offset;
+                shared.length = range->length;
+            }
         }
         const std::string body_row = meta::body_row(key, found.record.version());
         const bool has_row =
@@ -147,6 +149,12 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
     meta::PartTable table;
     for (const meta::Part& part : shared.parts) *table.add_parts() = part;
     if (!shared.extents.empty()) place_extents(shared.extents, record, table);
+    if (request.checksum_algorithm) {
+        if (Result<void> summed = add_checksum(*request.checksum_algorithm, shared, record); !summed) {
+            release(shared);
+            return fail(std::move(summed).error());
+        }
+    }
 
     Fate fate = Fate::not_committed;
     Result<void> committed = transact(
@@ -216,6 +224,26 @@ Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, cons
     return put_part(bucket, part, etag, std::move(checksums), std::move(body));
 }
 
+// A copy that shall carry a checksum which its source lacks: the shared blobs are read for it.
+Result<void> ObjectStore::add_checksum(hash::Algorithm algorithm, const Shared& shared, meta::ObjectRecord& record) {
+    const std::string_view name = hash::info(algorithm).name;
+    for (const meta::Checksum& checksum : record.checksums())
+        if (checksum.algorithm() == name && record.checksum_type() == meta::CHECKSUM_TYPE_FULL_OBJECT) return {};
+    std::string value;
+    if (shared.extents.empty()) {
+        value = hash::digest(algorithm, as_bytes(shared.inline_bytes));
+    } else {
+        TRY(const StoredBody body, digest_extents(shared.extents, {algorithm}));
+        value = *body.digests[algorithm];
+    }
+    record.clear_checksums();
+    meta::Checksum& checksum = *record.add_checksums();
+    checksum.set_algorithm(std::string(name));
+    checksum.set_value(std::move(value));
+    record.set_checksum_type(meta::CHECKSUM_TYPE_FULL_OBJECT);
+    return {};
+}
+
 Result<StoredBody> ObjectStore::digest_extents(const std::vector<meta::Extent>& extents,
                                                hash::AlgorithmSet algorithms) {
     StoredBody body;
@@ -271,6 +299,7 @@ Result<void> ObjectStore::rename_sharing(const Bucket& bucket, const RenameReque
                                    .source_precondition = request.source_precondition,
                                    .key = request.key,
                                    .headers = std::nullopt,
+                                   .checksum_algorithm = std::nullopt,
                                    .precondition = request.precondition};
     TRY(CopyResult copied, copy(bucket, copy_request));
     *record = std::move(copied.record);

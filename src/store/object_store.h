@@ -73,6 +73,11 @@ struct RemoveRequest {
     Precondition precondition;  // judges the version that would go
 };
 
+struct ByteRange {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
 struct CopyRequest {
     const Bucket* source_bucket = nullptr;
     std::string source_key;
@@ -80,6 +85,8 @@ struct CopyRequest {
     Precondition source_precondition;
     std::string key;
     std::optional<meta::ObjectHeaders> headers;  // nullopt: the source's
+    // The checksum that the copy shall carry; nullopt: the source's. One that the source lacks is computed by reading it.
+    std::optional<hash::Algorithm> checksum_algorithm;
     Precondition precondition;
 };
 
@@ -116,9 +123,7 @@ struct PartCopyRequest {
     std::optional<meta::VersionName> source_version;
     Precondition source_precondition;
     // Within the source; nullopt: all of it.
-    std::function<Result<std::optional<std::pair<std::uint64_t, std::uint64_t>>>(
-        std::uint64_t size)>
-        range;
+    std::function<Result<std::optional<ByteRange>>(std::uint64_t size)> range;
 };
 
 struct ListedPart {
@@ -215,6 +220,9 @@ class ObjectStore {
     Result<meta::ObjectRecord> put(const Bucket& bucket, const PutRequest& request,
                                    StoredBody body);
     Result<KeyChange::Removed> remove(const Bucket& bucket, const RemoveRequest& request);
+    // One outcome for each request, in order; their commits share syncs. Keys may repeat.
+    std::vector<Result<KeyChange::Removed>> remove_many(const Bucket& bucket,
+                                                        const std::vector<RemoveRequest>& requests);
     Result<CopyResult> copy(const Bucket& bucket, const CopyRequest& request);
     Result<meta::ObjectRecord> rename(const Bucket& bucket, const RenameRequest& request);
 
@@ -246,8 +254,7 @@ class ObjectStore {
   private:
     // A source whose blobs somebody else may use too now (copy.cc).
     struct Shared;
-    using Cut = std::function<Result<std::optional<std::pair<std::uint64_t, std::uint64_t>>>(
-        std::uint64_t)>;
+    using Cut = std::function<Result<std::optional<ByteRange>>(std::uint64_t size)>;
 
     Result<Bucket> finish_creating(const meta::BucketEntry& entry, const std::string& bytes);
     Result<bool> is_empty(kv::PartitionId partition);
@@ -261,6 +268,8 @@ class ObjectStore {
     void release(const Shared& shared);
     Result<meta::PartRecord> put_copied_part(const Bucket& bucket, const PartId& part,
                                              const Shared& shared);
+    Result<void> add_checksum(hash::Algorithm algorithm, const Shared& shared,
+                              meta::ObjectRecord& record);
     Result<StoredBody> digest_extents(const std::vector<meta::Extent>& extents,
                                       hash::AlgorithmSet algorithms);
     Result<void> rename_moving(const Bucket& bucket, const RenameRequest& request,
