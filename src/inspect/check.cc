@@ -1,0 +1,378 @@
+#include "inspect/check.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/bytes.h"
+#include "inspect/verify.h"
+#include "meta/keys.h"
+#include "meta/records.h"
+#include "meta/version.h"
+#include "store/orphans.h"
+
+namespace weir::inspect {
+namespace {
+
+// What the records say about one blob.
+struct Use {
+    std::uint64_t end_bytes = 0;        // no record reaches further
+    bool exclusive = false;
+    std::set<std::string> referrers;
+};
+
+// A partition and a name for it in findings.
+struct Place {
+    std::string name;
+    kv::PartitionId partition;
+    bool drained = false;  // of a deleted bucket: only garbage is left
+};
+
+class Checker {
+  public:
+    Checker(store::ObjectStore& store, const CheckOptions& options)
+        : store_(store), context_(store.context()), options_(options) {}
+
+    Result<CheckReport> run();
+
+  private:
+    using RowCheck = Result<void> (Checker::*)(const Place& place, const kv::Row& row);
+
+    Result<void> find_places();
+    Result<void> each_row(const Place& place, char kind, RowCheck visit);
+    Result<void> check_version(const Place& place, const kv::Row& row);
+    Result<void> check_record(const Place& place, const std::string& key, const meta::ObjectRecord& record,
+                              const kv::Row& row);
+    Result<void> check_body_row(const Place& place, const kv::Row& row);
+    Result<void> check_upload(const Place& place, const kv::Row& row);
+    Result<void> check_part(const Place& place, const kv::Row& row);
+    Result<void> check_garbage(const Place& place, const kv::Row& row);
+    Result<void> check_checksums(const Place& place, const kv::Row& row);
+    Result<void> check_reference(const Place& place, const kv::Row& row);
+    Result<void> check_blobs();
+    Result<void> check_blob(const blob::BlobInfo& info);
+    Result<void> check_missing();
+    template <typename Extents>
+    void use(const Extents& extents);
+    Result<bool> unchanged(const Place& place, const kv::Row& row);
+    void find(Kind kind, std::string where, std::string what, bool repaired = false);
+    Result<bool> mend_row(const Place& place, const kv::Row& row);
+
+    store::ObjectStore& store_;
+    const store::Context& context_;
+    const CheckOptions& options_;
+    std::uint64_t low_water_ = 0;
+    std::vector<Place> places_;
+    std::unordered_map<std::string, Use> uses_;          // by blob
+    std::unordered_set<std::string> garbage_;            // blobs that wait for the reclaimer
+    std::unordered_set<std::string> known_;              // blobs that are there
+    std::set<std::pair<std::uint64_t, std::string>> uploads_;  // partition, upload id
+    CheckReport report_;
+};
+
+std::string blob_name(std::string_view blob) {
+    const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
+    return "blob " + (id ? id->text() : hex_encode(blob));
+}
+
+Result<CheckReport> Checker::run() {
+    // First: blobs made after this are not judged.
+    low_water_ = store_.in_flight().low_water();
+    TRY_VOID(find_places());
+    for (const Place& place : places_) {
+        if (!place.drained) ++report_.buckets;
+        for (const char kind : {meta::current_prefix, meta::marker_prefix, meta::version_prefix})
+            TRY_VOID(each_row(place, kind, &Checker::check_version));
+        TRY_VOID(each_row(place, meta::upload_prefix, &Checker::check_upload));
+        TRY_VOID(each_row(place, meta::part_prefix, &Checker::check_part));
+        TRY_VOID(each_row(place, meta::garbage_prefix, &Checker::check_garbage));
+        TRY_VOID(each_row(place, kv::bulk_prefix, &Checker::check_body_row));
+    }
+    TRY_VOID(check_blobs());
+    TRY_VOID(check_missing());
+    for (const Place& place : places_) {
+        TRY_VOID(each_row(place, meta::checksum_prefix, &Checker::check_checksums));
+        TRY_VOID(each_row(place, meta::reference_prefix, &Checker::check_reference));
+    }
+    return std::move(report_);
+}
+
+void Checker::find(Kind kind, std::string where, std::string what, bool repaired) {
+    ++(kind == Kind::damage ? report_.damage : report_.leaks);
+    if (repaired) ++report_.repaired;
+    if (report_.findings.size() < options_.findings_max)
+        report_.findings.push_back({kind, std::move(where), std::move(what), repaired});
+}
+
+Result<void> Checker::find_places() {
+    TRY_VOID(store_.each_bucket([this](const store::Bucket& bucket) -> Result<void> {
+        places_.push_back({.name = bucket.name, .partition = bucket.partition});
+        return {};
+    }));
+    return kv::scan_all(context_.kv, meta::system_partition, kv::prefix_range(std::string(1, meta::drain_prefix)),
+                        [this](std::string_view key, std::string_view) {
+                            const std::uint64_t id = read_be64(key.substr(1));
+                            places_.push_back({.name = fmt::format("deleted bucket {:x}", id),
+                                               .partition = kv::PartitionId(id),
+                                               .drained = true});
+                            return true;
+                        });
+}
+
+Result<void> Checker::each_row(const Place& place, char kind, RowCheck visit) {
+    constexpr std::size_t rows_a_round_max = 512;
+    kv::Range range = kv::prefix_range(std::string(1, kind));
+    for (;;) {
+        std::vector<kv::Row> rows;
+        TRY_VOID(kv::scan_all(context_.kv, place.partition, range, [&](std::string_view key, std::string_view value) {
+            rows.push_back({std::string(key), std::string(value)});
+            return rows.size() < rows_a_round_max;
+        }));
+        for (const kv::Row& row : rows) TRY_VOID((this->*visit)(place, row));
+        if (rows.size() < rows_a_round_max) return {};
+        range.begin = rows.back().key + '\0';
+    }
+}
+
+Result<bool> Checker::unchanged(const Place& place, const kv::Row& row) {
+    if (options_.offline) return true;
+    TRY(const std::optional<std::string> now, context_.kv.get(place.partition, row.key));
+    return now == row.value;
+}
+
+Result<bool> Checker::mend_row(const Place& place, const kv::Row& row) {
+    if (!options_.repair || !options_.offline) return false;
+    kv::Batch batch;
+    batch.require(row.key, row.value);
+    batch.remove(row.key);
+    TRY_VOID(kv::commit_and_wait(context_.kv, place.partition, std::move(batch)));
+    return true;
+}
+
+template <typename Extents>
+void Checker::use(const Extents& extents) {
+    for (const meta::Extent& extent : extents) {
+        Use& use = uses_[extent.blob()];
+        use.end_bytes = std::max(use.end_bytes, extent.offset() + extent.length());
+        if (extent.referrer().empty()) {
+            use.exclusive = true;
+        } else {
+            use.referrers.insert(extent.referrer());
+        }
+    }
+}
+
+Result<void> Checker::check_version(const Place& place, const kv::Row& row) {
+    ++report_.versions;
+    std::string key = row.key.substr(1);
+    if (row.key.front() == meta::version_prefix) {
+        std::optional<meta::VersionRow> parsed = meta::parse_version_row(row.key);
+        if (!parsed) {
+            find(Kind::damage, place.name, "a version row has a key that is not one");
+            return {};
+        }
+        key = std::move(parsed->key);
+    }
+    const Result<meta::ObjectRecord> record = meta::decode<meta::ObjectRecord>(row.value);
+    if (!record) {
+        find(Kind::damage, fmt::format("{}/{}", place.name, key), record.error().describe());
+        return {};
+    }
+    if (row.key.front() == meta::marker_prefix) {
+        TRY(const std::optional<std::string> object, context_.kv.get(place.partition, meta::current_row(key)));
+        TRY(const bool still, unchanged(place, row));
+        if (object && still)
+            find(Kind::damage, fmt::format("{}/{}", place.name, key), "an object and a delete marker are both current");
+    }
+    return check_record(place, key, *record, row);
+}
+
+Result<void> Checker::check_record(const Place& place, const std::string& key, const meta::ObjectRecord& record,
+                                   const kv::Row& row) {
+    const std::string where = fmt::format("{}/{} ({})", place.name, key, meta::version_id(record));
+    use(record.extents());
+    std::uint64_t covered = 0;
+    for (const meta::Extent& extent : record.extents()) covered += extent.length();
+    std::optional<std::string> wrong;
+    const bool has_row = record.body() == meta::BODY_INLINE || record.parts_count() > 0;
+    std::optional<std::string> body;
+    if (has_row) {
+        TRY(body, context_.kv.get(place.partition, meta::body_row(key, record.version())));
+    }
+    if (has_row && !body) {
+        wrong = "its body row is missing";
+    } else if (record.body() == meta::BODY_INLINE) {
+        wrong = verify_inline(*body, record);
+    } else if (record.parts_count() > 0) {
+        const Result<meta::PartTable> table = meta::decode<meta::PartTable>(*body);
+        if (!table) {
+            wrong = table.error().describe();
+        } else if (record.body() == meta::BODY_TABLE) {
+            use(table->extents());
+            for (const meta::Extent& extent : table->extents()) covered += extent.length();
+        }
+    }
+    const bool in_extents = record.body() == meta::BODY_EXTENTS || record.body() == meta::BODY_TABLE;
+    if (!wrong && in_extents && covered != record.size_bytes())
+        wrong = fmt::format("its extents cover {} of {} bytes", covered, record.size_bytes());
+    if (!wrong) return {};
+    TRY(const bool still, unchanged(place, row));
+    if (still) find(Kind::damage, where, *wrong);
+    return {};
+}
+
+Result<void> Checker::check_body_row(const Place& place, const kv::Row& row) {
+    std::string_view rest = std::string_view(row.key).substr(1);
+    const std::optional<std::string> key = meta::take_escaped(rest);
+    const std::optional<meta::Version> version = key ? meta::decode_version(rest) : std::nullopt;
+    if (!version) {
+        find(Kind::damage, place.name, "a body row has a key that is not one");
+        return {};
+    }
+    for (const std::string& owner : {meta::current_row(*key), meta::version_row(*key, *version)}) {
+        TRY(const std::optional<std::string> bytes, context_.kv.get(place.partition, owner));
+        if (!bytes) continue;
+        const Result<meta::ObjectRecord> record = meta::decode<meta::ObjectRecord>(*bytes);
+        if (record && meta::same_version(record->version(), *version)) return {};
+    }
+    TRY(const bool still, unchanged(place, row));
+    if (!still) return {};
+    TRY(const bool mended, mend_row(place, row));
+    find(Kind::leak, fmt::format("{}/{}", place.name, *key), "a body row without its version", mended);
+    return {};
+}
+
+Result<void> Checker::check_upload(const Place& place, const kv::Row& row) {
+    ++report_.uploads;
+    const std::optional<meta::UploadRow> parsed = meta::parse_upload_row(row.key);
+    const Result<meta::UploadRecord> record = meta::decode<meta::UploadRecord>(row.value);
+    if (!parsed || !record) {
+        find(Kind::damage, place.name, "an upload row that cannot be read");
+        return {};
+    }
+    uploads_.emplace(place.partition.value(), parsed->upload_id);
+    return {};
+}
+
+Result<void> Checker::check_part(const Place& place, const kv::Row& row) {
+    std::string_view rest = std::string_view(row.key).substr(1);
+    const std::optional<std::string> upload_id = meta::take_escaped(rest);
+    const Result<meta::PartRecord> part = meta::decode<meta::PartRecord>(row.value);
+    if (!upload_id || !part) {
+        find(Kind::damage, place.name, "a part row that cannot be read");
+        return {};
+    }
+    use(part->extents());
+    if (uploads_.contains({place.partition.value(), *upload_id}) || place.drained || !options_.offline) return {};
+    TRY(const bool mended, mend_row(place, row));
+    find(Kind::leak, place.name, fmt::format("a part of upload {}, which is gone", *upload_id), mended);
+    return {};
+}
+
+Result<void> Checker::check_garbage(const Place& place, const kv::Row& row) {
+    const Result<meta::Garbage> garbage = meta::decode<meta::Garbage>(row.value);
+    if (!garbage) {
+        find(Kind::damage, place.name, "a garbage row that cannot be read");
+        return {};
+    }
+    for (const meta::Extent& extent : garbage->blobs()) {
+        garbage_.insert(extent.blob());
+        if (!extent.referrer().empty()) uses_[extent.blob()].referrers.insert(extent.referrer());
+    }
+    return {};
+}
+
+Result<void> Checker::check_blobs() {
+    Result<void> outcome;
+    TRY_VOID(context_.blobs.list({}, [&](const blob::BlobInfo& info) {
+        outcome = check_blob(info);
+        return outcome.has_value();
+    }));
+    return outcome;
+}
+
+Result<void> Checker::check_blob(const blob::BlobInfo& info) {
+    ++report_.blobs;
+    report_.blob_bytes += info.size_bytes;
+    const std::string blob = info.id.encode();
+    known_.insert(blob);
+    if (const auto used = uses_.find(blob); used != uses_.end() && used->second.end_bytes > 0) {
+        if (info.size_bytes < used->second.end_bytes)
+            find(Kind::damage, blob_name(blob),
+                 fmt::format("ends at {}, records need {} bytes", info.size_bytes, used->second.end_bytes));
+        return {};
+    }
+    if (garbage_.contains(blob)) return {};
+    const bool young = !options_.offline && info.id.writer == options_.writer && info.id.sequence >= low_water_;
+    if (young) return {};
+    // Live, a record may have moved past the scan; a blob that has no checksums was never committed.
+    TRY(const bool committed, store::is_committed(store_, info.id));
+    if (committed && !options_.offline) return {};
+    if (options_.repair) TRY_VOID(context_.blobs.remove(info.id));
+    find(Kind::leak, blob_name(blob), fmt::format("{} bytes that nothing refers to", info.allocated_bytes),
+         options_.repair);
+    return {};
+}
+
+Result<void> Checker::check_missing() {
+    for (const auto& [blob, use] : uses_) {
+        if (use.end_bytes == 0 || known_.contains(blob)) continue;
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
+        // Live, the blob may be younger than the list, or its object deleted since; then its checksums are gone too.
+        if (id && !options_.offline) {
+            if (context_.blobs.open(*id)) continue;
+            TRY(const bool committed, store::is_committed(store_, *id));
+            if (!committed) continue;
+        }
+        find(Kind::damage, blob_name(blob), "is missing, and a record needs it");
+    }
+    return {};
+}
+
+Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
+    const std::string blob = row.key.substr(1, 16);
+    const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
+    const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
+    if (!id || row.key.size() != 25 || !blocks) {
+        find(Kind::damage, place.name, "a checksum row that cannot be read");
+        return {};
+    }
+    if (!known_.contains(blob)) {
+        if (!options_.offline || garbage_.contains(blob) || uses_.contains(blob)) return {};
+        TRY(const bool mended, mend_row(place, row));
+        find(Kind::leak, blob_name(blob), "checksums of a blob that is gone", mended);
+        return {};
+    }
+    if (!options_.read_bytes || !uses_.contains(blob) || uses_[blob].end_bytes == 0) return {};
+    const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
+    if (offset >= uses_[blob].end_bytes) return {};
+    TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
+    Result<std::optional<std::string>> wrong = verify_blocks(
+        *reader, offset, *blocks, [this](std::uint64_t bytes) { report_.bytes_read += bytes; });
+    if (wrong && !*wrong) return {};
+    TRY(const bool still, unchanged(place, row));
+    if (still) find(Kind::damage, blob_name(blob), wrong ? **wrong : wrong.error().describe());
+    return {};
+}
+
+Result<void> Checker::check_reference(const Place& place, const kv::Row& row) {
+    const std::string blob = row.key.substr(1, 16), referrer = row.key.size() > 17 ? row.key.substr(17) : "";
+    const auto used = uses_.find(blob);
+    if (used != uses_.end() && used->second.referrers.contains(referrer)) return {};
+    // Live, a copy may be under way.
+    if (!options_.offline) return {};
+    TRY(const bool mended, mend_row(place, row));
+    find(Kind::leak, blob_name(blob), "a reference to it that nobody holds", mended);
+    return {};
+}
+
+}  // namespace
+
+Result<CheckReport> check(store::ObjectStore& store, const CheckOptions& options) {
+    return Checker(store, options).run();
+}
+
+}  // namespace weir::inspect
