@@ -127,6 +127,10 @@ Result<meta::PartRecord> ObjectStore::put_part(const Bucket& bucket, const PartI
         &fate);
     if (fate == Fate::committed) body.keep();
     if (fate == Fate::unknown) body.abandon();
+    if (fate != Fate::not_committed) {
+        for (const meta::Extent& extent : body.extents)
+            if (extent.slot()) shared_blobs_.committed(part.upload_id, extent.blob());
+    }
     if (!committed) return fail(std::move(committed).error());
     return record;
 }

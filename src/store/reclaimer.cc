@@ -82,6 +82,7 @@ void Reclaimer::run() {
 Result<void> Reclaimer::run_once(UnixNanos now) {
     TRY_VOID(save_low_water());
     TRY_VOID(store_.each_bucket([&](const Bucket& bucket) -> Result<void> {
+        TRY_VOID(finish_deleting(bucket));
         // A bucket that is being created has no partition yet, and one that was just deleted is
         // drained below.
         if (Result<void> done = reclaim_partition(bucket.partition, now);
@@ -100,6 +101,17 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
         TRY_VOID(drain_partition(partition));
     }
     return {};
+}
+
+// Whoever fenced the bucket to look whether it is empty may have died since; looking again is harmless if not.
+Result<void> Reclaimer::finish_deleting(const Bucket& bucket) {
+    TRY(const std::optional<std::string> bytes, context_.kv.get(bucket.partition, meta::fence_row));
+    if (!bytes) return {};
+    TRY(const meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
+    if (fence.state() != meta::BUCKET_DELETING) return {};
+    Result<void> done = store_.delete_bucket(bucket.name);
+    if (done || done.error().code() == Code::bucket_not_empty || gone(done.error())) return {};
+    return done.error().code() == Code::no_such_bucket ? Result<void>() : done;
 }
 
 Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos now) {

@@ -40,6 +40,7 @@ class Reclaimer {
 
   private:
     void run();
+    Result<void> finish_deleting(const Bucket& bucket);
     Result<void> reclaim_partition(kv::PartitionId partition, UnixNanos now);
     Result<void> reclaim_row(kv::PartitionId partition, const kv::Row& row);
     Result<void> reclaim_blob(const meta::Extent& extent);

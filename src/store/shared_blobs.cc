@@ -20,10 +20,11 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
     MutexLock lock(mutex_);
     auto found = uploads_.find(upload_id);
     if (found == uploads_.end()) {
-        if (uploads_.size() >= open_max || !sets_stride(part_number, size_bytes))
-            return std::nullopt;
+        if (!sets_stride(part_number, size_bytes)) return std::nullopt;
+        if (uploads_.size() >= uploads_max) make_room();
         found = uploads_.emplace(upload_id, Upload{}).first;
     }
+    found->second.used = ++uses_;
     std::vector<Shared>& shared = found->second.blobs;
     const bool restart = part_number == 1 && sets_stride(1, size_bytes) && !shared.empty() &&
                          shared.size() < 2 && shared.back().stride_bytes != size_bytes;
@@ -40,7 +41,8 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
         shared.push_back({.stride_bytes = size_bytes,
                           .writer = *std::move(writer),
                           .in_flight_bound = bound,
-                          .taken = {}});
+                          .taken = {},
+                          .committed = false});
     }
     Shared& blob = shared.back();
     if (size_bytes == 0 || size_bytes > blob.stride_bytes || !blob.taken.insert(part_number).second)
@@ -48,6 +50,27 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
     return Slot{.writer = blob.writer,
                 .offset = (part_number - 1) * blob.stride_bytes,
                 .length_max = size_bytes};
+}
+
+void SharedBlobs::committed(const std::string& upload_id, std::string_view blob) {
+    MutexLock lock(mutex_);
+    const auto found = uploads_.find(upload_id);
+    if (found == uploads_.end()) return;
+    for (Shared& shared : found->second.blobs)
+        if (shared.writer->id().encode() == blob) shared.committed = true;
+}
+
+// Nobody refers to the blob, or what does stays as it is. A part that is being written keeps it; if it is the first to
+// be acknowledged, its checksum row tells the orphan check.
+void SharedBlobs::forget(Shared& blob) {
+    if (!blob.committed && blob.writer.use_count() == 1) blob.writer->discard();
+    in_flight_.end(blob.in_flight_bound);
+}
+
+void SharedBlobs::make_room() {
+    const auto idle = std::ranges::min_element(uploads_, {}, [](const auto& entry) { return entry.second.used; });
+    for (Shared& blob : idle->second.blobs) forget(blob);
+    uploads_.erase(idle);
 }
 
 void SharedBlobs::end(const std::string& upload_id, const std::vector<Referred>& referred,

@@ -5,12 +5,14 @@
 // a blob knows of it: other gateways, and this one after a restart, give their parts blobs of their
 // own.
 //
-// Safe from any thread. At most `open_max` blobs are held open; uploads beyond that share nothing.
+// Safe from any thread. At most `uploads_max` uploads are known; the one that was idle longest makes room, and its later
+// parts get blobs of their own.
 
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/mutex.h"
@@ -21,7 +23,7 @@ namespace weir::store {
 
 class SharedBlobs {
   public:
-    static constexpr std::size_t open_max = 1024;
+    static constexpr std::size_t uploads_max = 1024;
 
     explicit SharedBlobs(InFlight& in_flight) : in_flight_(in_flight) {}
 
@@ -29,6 +31,9 @@ class SharedBlobs {
     // stride comes from part 1, or from the first part that is a whole number of MiB..
     Result<std::optional<Slot>> take(const std::string& upload_id, std::uint32_t part_number,
                                      std::uint64_t size_bytes, blob::Store& blobs);
+
+    // A part in the blob was acknowledged: from now on it is not ours to discard.
+    void committed(const std::string& upload_id, std::string_view blob);
 
     // The upload has ended. Blobs in `referred` (ids as in extents) belong to the object now and
     // end after their last byte there; the others are discarded.
@@ -49,14 +54,20 @@ class SharedBlobs {
         std::shared_ptr<blob::Writer> writer;
         std::uint64_t in_flight_bound = 0;
         std::set<std::uint32_t> taken;
+        bool committed = false;
     };
     struct Upload {
         std::vector<Shared> blobs;  // the last is the one that slots are taken from
+        std::uint64_t used = 0;     // when, on our own count
     };
+
+    void make_room() REQUIRES(mutex_);
+    void forget(Shared& blob);
 
     InFlight& in_flight_;
     mutable Mutex mutex_;
     std::unordered_map<std::string, Upload> uploads_ GUARDED_BY(mutex_);
+    std::uint64_t uses_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace weir::store
