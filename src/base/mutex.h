@@ -35,7 +35,7 @@ class __attribute__((scoped_lockable)) MutexLock {
 };
 
 // wait() releases `mutex` while it sleeps; call it in a loop that re-checks what it waits for.
-class Condition {
+class ConditionVariable {
   public:
     void wait(Mutex& mutex) REQUIRES(mutex) { condition_.wait(mutex); }
     template <typename Rep, typename Period>

@@ -19,7 +19,7 @@ namespace {
 
 // What the records say about one blob.
 struct Use {
-    std::uint64_t end_bytes = 0;        // no record reaches further
+    std::uint64_t end_bytes = 0;  // no record reaches further
     bool exclusive = false;
     std::set<std::string> referrers;
 };
@@ -44,8 +44,8 @@ class Checker {
     Result<void> find_places();
     Result<void> each_row(const Place& place, char kind, RowCheck visit);
     Result<void> check_version(const Place& place, const kv::Row& row);
-    Result<void> check_record(const Place& place, const std::string& key, const meta::ObjectRecord& record,
-                              const kv::Row& row);
+    Result<void> check_record(const Place& place, const std::string& key,
+                              const meta::ObjectRecord& record, const kv::Row& row);
     Result<void> check_body_row(const Place& place, const kv::Row& row);
     Result<void> check_upload(const Place& place, const kv::Row& row);
     Result<void> check_part(const Place& place, const kv::Row& row);
@@ -66,9 +66,9 @@ class Checker {
     const CheckOptions& options_;
     std::uint64_t low_water_ = 0;
     std::vector<Place> places_;
-    std::unordered_map<std::string, Use> uses_;          // by blob
-    std::unordered_set<std::string> garbage_;            // blobs that wait for the reclaimer
-    std::unordered_set<std::string> known_;              // blobs that are there
+    std::unordered_map<std::string, Use> uses_;                // by blob
+    std::unordered_set<std::string> garbage_;                  // blobs that wait for the reclaimer
+    std::unordered_set<std::string> known_;                    // blobs that are there
     std::set<std::pair<std::uint64_t, std::string>> uploads_;  // partition, upload id
     CheckReport report_;
 };
@@ -112,7 +112,8 @@ Result<void> Checker::find_places() {
         places_.push_back({.name = bucket.name, .partition = bucket.partition});
         return {};
     }));
-    return kv::scan_all(context_.kv, meta::system_partition, kv::prefix_range(std::string(1, meta::drain_prefix)),
+    return kv::scan_all(context_.kv, meta::system_partition,
+                        kv::prefix_range(std::string(1, meta::drain_prefix)),
                         [this](std::string_view key, std::string_view) {
                             const std::uint64_t id = read_be64(key.substr(1));
                             places_.push_back({.name = fmt::format("deleted bucket {:x}", id),
@@ -127,10 +128,11 @@ Result<void> Checker::each_row(const Place& place, char kind, RowCheck visit) {
     kv::Range range = kv::prefix_range(std::string(1, kind));
     for (;;) {
         std::vector<kv::Row> rows;
-        TRY_VOID(kv::scan_all(context_.kv, place.partition, range, [&](std::string_view key, std::string_view value) {
-            rows.push_back({std::string(key), std::string(value)});
-            return rows.size() < rows_a_round_max;
-        }));
+        TRY_VOID(kv::scan_all(context_.kv, place.partition, range,
+                              [&](std::string_view key, std::string_view value) {
+                                  rows.push_back({std::string(key), std::string(value)});
+                                  return rows.size() < rows_a_round_max;
+                              }));
         for (const kv::Row& row : rows) TRY_VOID((this->*visit)(place, row));
         if (rows.size() < rows_a_round_max) return {};
         range.begin = rows.back().key + '\0';
@@ -182,16 +184,18 @@ Result<void> Checker::check_version(const Place& place, const kv::Row& row) {
         return {};
     }
     if (row.key.front() == meta::marker_prefix) {
-        TRY(const std::optional<std::string> object, context_.kv.get(place.partition, meta::current_row(key)));
+        TRY(const std::optional<std::string> object,
+            context_.kv.get(place.partition, meta::current_row(key)));
         TRY(const bool still, unchanged(place, row));
         if (object && still)
-            find(Kind::damage, fmt::format("{}/{}", place.name, key), "an object and a delete marker are both current");
+            find(Kind::damage, fmt::format("{}/{}", place.name, key),
+                 "an object and a delete marker are both current");
     }
     return check_record(place, key, *record, row);
 }
 
-Result<void> Checker::check_record(const Place& place, const std::string& key, const meta::ObjectRecord& record,
-                                   const kv::Row& row) {
+Result<void> Checker::check_record(const Place& place, const std::string& key,
+                                   const meta::ObjectRecord& record, const kv::Row& row) {
     const std::string where = fmt::format("{}/{} ({})", place.name, key, meta::version_id(record));
     use(record.extents());
     std::uint64_t covered = 0;
@@ -215,7 +219,8 @@ Result<void> Checker::check_record(const Place& place, const std::string& key, c
             for (const meta::Extent& extent : table->extents()) covered += extent.length();
         }
     }
-    const bool in_extents = record.body() == meta::BODY_EXTENTS || record.body() == meta::BODY_TABLE;
+    const bool in_extents =
+        record.body() == meta::BODY_EXTENTS || record.body() == meta::BODY_TABLE;
     if (!wrong && in_extents && covered != record.size_bytes())
         wrong = fmt::format("its extents cover {} of {} bytes", covered, record.size_bytes());
     if (!wrong) return {};
@@ -241,7 +246,8 @@ Result<void> Checker::check_body_row(const Place& place, const kv::Row& row) {
     TRY(const bool still, unchanged(place, row));
     if (!still) return {};
     TRY(const bool mended, mend_row(place, row));
-    find(Kind::leak, fmt::format("{}/{}", place.name, *key), "a body row without its version", mended);
+    find(Kind::leak, fmt::format("{}/{}", place.name, *key), "a body row without its version",
+         mended);
     return {};
 }
 
@@ -266,9 +272,12 @@ Result<void> Checker::check_part(const Place& place, const kv::Row& row) {
         return {};
     }
     use(part->extents());
-    if (uploads_.contains({place.partition.value(), *upload_id}) || place.drained || !options_.offline) return {};
+    if (uploads_.contains({place.partition.value(), *upload_id}) || place.drained ||
+        !options_.offline)
+        return {};
     TRY(const bool mended, mend_row(place, row));
-    find(Kind::leak, place.name, fmt::format("a part of upload {}, which is gone", *upload_id), mended);
+    find(Kind::leak, place.name, fmt::format("a part of upload {}, which is gone", *upload_id),
+         mended);
     return {};
 }
 
@@ -302,18 +311,21 @@ Result<void> Checker::check_blob(const blob::BlobInfo& info) {
     if (const auto used = uses_.find(blob); used != uses_.end() && used->second.end_bytes > 0) {
         if (info.size_bytes < used->second.end_bytes)
             find(Kind::damage, blob_name(blob),
-                 fmt::format("ends at {}, records need {} bytes", info.size_bytes, used->second.end_bytes));
+                 fmt::format("ends at {}, records need {} bytes", info.size_bytes,
+                             used->second.end_bytes));
         return {};
     }
     if (garbage_.contains(blob)) return {};
-    const bool young = !options_.offline && info.id.writer == options_.writer && info.id.sequence >= low_water_;
+    const bool young =
+        !options_.offline && info.id.writer == options_.writer && info.id.sequence >= low_water_;
     if (young) return {};
-    // Live, a record may have moved past the scan; a blob that has no checksums was never committed.
+    // Live, a record may have moved past the scan; a blob that has no checksums was never
+    // committed.
     TRY(const bool committed, store::is_committed(store_, info.id));
     if (committed && !options_.offline) return {};
     if (options_.repair) TRY_VOID(context_.blobs.remove(info.id));
-    find(Kind::leak, blob_name(blob), fmt::format("{} bytes that nothing refers to", info.allocated_bytes),
-         options_.repair);
+    find(Kind::leak, blob_name(blob),
+         fmt::format("{} bytes that nothing refers to", info.allocated_bytes), options_.repair);
     return {};
 }
 
@@ -321,7 +333,8 @@ Result<void> Checker::check_missing() {
     for (const auto& [blob, use] : uses_) {
         if (use.end_bytes == 0 || known_.contains(blob)) continue;
         const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
-        // Live, the blob may be younger than the list, or its object deleted since; then its checksums are gone too.
+        // Live, the blob may be younger than the list, or its object deleted since; then its
+        // checksums are gone too.
         if (id && !options_.offline) {
             if (context_.blobs.open(*id)) continue;
             TRY(const bool committed, store::is_committed(store_, *id));
@@ -359,7 +372,8 @@ Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
 }
 
 Result<void> Checker::check_reference(const Place& place, const kv::Row& row) {
-    const std::string blob = row.key.substr(1, 16), referrer = row.key.size() > 17 ? row.key.substr(17) : "";
+    const std::string blob = row.key.substr(1, 16),
+                      referrer = row.key.size() > 17 ? row.key.substr(17) : "";
     const auto used = uses_.find(blob);
     if (used != uses_.end() && used->second.referrers.contains(referrer)) return {};
     // Live, a copy may be under way.

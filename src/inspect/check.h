@@ -1,10 +1,12 @@
 #pragma once
-// weir fsck: proves a data directory. Every record decodes, every body and blob that a record needs is there and long
-// enough, every checksum row covers its extent, every shared blob knows its users; and nothing is there that nobody
-// needs. Damage is reported and left alone; leaks can be mended.
+// weir fsck: proves a data directory. Every record decodes, every body and blob that a record needs
+// is there and long enough, every checksum row covers its extent, every shared blob knows its
+// users; and nothing is there that nobody needs. Damage is reported and left alone; leaks can be
+// mended.
 //
-// Works on a store that nobody else uses (offline) or on a running server's own. Live, what changes meanwhile is looked
-// at again before it is reported, and only leaks that cannot be a race are mended. Blocking; one at a time.
+// Works on a store that nobody else uses (offline) or on a running server's own. Live, what changes
+// meanwhile is looked at again before it is reported, and only leaks that cannot be a race are
+// mended. Blocking; one at a time.
 
 #include <cstdint>
 #include <functional>
@@ -20,7 +22,8 @@ struct CheckOptions {
     bool read_bytes = false;  // compare every block with its checksum (else only what is where)
     bool repair = false;      // remove leaks
     bool offline = false;     // nobody else uses the store
-    std::uint32_t writer = 0; // live: this start's number, whose youngest blobs may still be uncommitted
+    std::uint32_t writer =
+        0;  // live: this start's number, whose youngest blobs may still be uncommitted
     std::size_t findings_max = 1000;
 };
 

@@ -18,13 +18,16 @@ using SteadyClock = std::chrono::steady_clock;
 // Sleeps so that the bytes so far have taken as long as the rate asks.
 class Pace {
   public:
-    explicit Pace(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second), start_(SteadyClock::now()) {}
+    explicit Pace(std::uint64_t bytes_per_second)
+        : bytes_per_second_(bytes_per_second), start_(SteadyClock::now()) {}
 
     void read(std::uint64_t bytes) {
         bytes_ += bytes;
         if (bytes_per_second_ == 0) return;
-        const std::chrono::duration<double> due(static_cast<double>(bytes_) / static_cast<double>(bytes_per_second_));
-        std::this_thread::sleep_until(start_ + std::chrono::duration_cast<SteadyClock::duration>(due));
+        const std::chrono::duration<double> due(static_cast<double>(bytes_) /
+                                                static_cast<double>(bytes_per_second_));
+        std::this_thread::sleep_until(start_ +
+                                      std::chrono::duration_cast<SteadyClock::duration>(due));
     }
     std::uint64_t bytes() const { return bytes_; }
 
@@ -54,7 +57,8 @@ class Scrubber {
     bool cancelled() const { return options_.cancel != nullptr && options_.cancel->load(); }
 
     // Some rows from `begin` on; the scan does not stay open while bytes are read.
-    Result<std::vector<kv::Row>> rows(kv::PartitionId partition, char kind, const std::string& begin) {
+    Result<std::vector<kv::Row>> rows(kv::PartitionId partition, char kind,
+                                      const std::string& begin) {
         kv::Range range = kv::prefix_range(std::string(1, kind));
         if (!begin.empty()) range.begin = begin + '\0';
         std::vector<kv::Row> found;
@@ -74,7 +78,8 @@ class Scrubber {
 
     Result<void> scrub_extents(const store::Bucket& bucket) {
         for (std::string begin; !cancelled();) {
-            TRY(const std::vector<kv::Row> found, rows(bucket.partition, meta::checksum_prefix, begin));
+            TRY(const std::vector<kv::Row> found,
+                rows(bucket.partition, meta::checksum_prefix, begin));
             for (const kv::Row& row : found) {
                 if (cancelled()) return {};
                 TRY_VOID(scrub_extent(bucket, row));
@@ -86,13 +91,15 @@ class Scrubber {
     }
 
     Result<void> scrub_extent(const store::Bucket& bucket, const kv::Row& row) {
-        const std::optional<blob::BlobId> id = blob::BlobId::decode(std::string_view(row.key).substr(1, 16));
+        const std::optional<blob::BlobId> id =
+            blob::BlobId::decode(std::string_view(row.key).substr(1, 16));
         if (!id || row.key.size() != 25) {
             damage(bucket.name, "a checksum row has a key that is not one");
             return {};
         }
         const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
-        const std::string where = fmt::format("bucket {}: blob {} at {}", bucket.name, id->text(), offset);
+        const std::string where =
+            fmt::format("bucket {}: blob {} at {}", bucket.name, id->text(), offset);
         const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
         Result<std::shared_ptr<const blob::Reader>> reader = store_.context().blobs.open(*id);
         std::optional<std::string> wrong;
@@ -102,20 +109,22 @@ class Scrubber {
             wrong = reader.error().describe();
         } else {
             ++report_.extents;
-            Result<std::optional<std::string>> verified =
-                verify_blocks(**reader, offset, *blocks, [this](std::uint64_t bytes) { pace_.read(bytes); });
+            Result<std::optional<std::string>> verified = verify_blocks(
+                **reader, offset, *blocks, [this](std::uint64_t bytes) { pace_.read(bytes); });
             wrong = verified ? *std::move(verified) : verified.error().describe();
         }
         if (!wrong) return {};
         // Reclaimed while it was read?
-        TRY(const std::optional<std::string> still, store_.context().kv.get(bucket.partition, row.key));
+        TRY(const std::optional<std::string> still,
+            store_.context().kv.get(bucket.partition, row.key));
         if (still == row.value) damage(where, *wrong);
         return {};
     }
 
     Result<void> scrub_bodies(const store::Bucket& bucket) {
         for (std::string begin; !cancelled();) {
-            TRY(const std::vector<kv::Row> found, rows(bucket.partition, meta::current_prefix, begin));
+            TRY(const std::vector<kv::Row> found,
+                rows(bucket.partition, meta::current_prefix, begin));
             for (const kv::Row& row : found) TRY_VOID(scrub_body(bucket, row));
             if (found.size() < rows_a_round_max) return {};
             begin = found.back().key;
@@ -133,9 +142,11 @@ class Scrubber {
         }
         if (record->body() != meta::BODY_INLINE) return {};
         kv::Engine& kv = store_.context().kv;
-        TRY(const std::optional<std::string> body, kv.get(bucket.partition, meta::body_row(key, record->version())));
+        TRY(const std::optional<std::string> body,
+            kv.get(bucket.partition, meta::body_row(key, record->version())));
         std::optional<std::string> wrong =
-            body ? verify_inline(*body, *record) : std::optional<std::string>("the inline body is missing");
+            body ? verify_inline(*body, *record)
+                 : std::optional<std::string>("the inline body is missing");
         ++report_.bodies;
         pace_.read(record->size_bytes());
         if (!wrong) return {};

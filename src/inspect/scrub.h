@@ -1,6 +1,6 @@
 #pragma once
-// weir scrub: reads every block again and compares it with its checksum, at a bounded rate, so that rot is found while
-// another copy may still exist. Blocking; the rate is kept by sleeping.
+// weir scrub: reads every block again and compares it with its checksum, at a bounded rate, so that
+// rot is found while another copy may still exist. Blocking; the rate is kept by sleeping.
 
 #include <atomic>
 #include <cstdint>

@@ -150,7 +150,8 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
     for (const meta::Part& part : shared.parts) *table.add_parts() = part;
     if (!shared.extents.empty()) place_extents(shared.extents, record, table);
     if (request.checksum_algorithm) {
-        if (Result<void> summed = add_checksum(*request.checksum_algorithm, shared, record); !summed) {
+        if (Result<void> summed = add_checksum(*request.checksum_algorithm, shared, record);
+            !summed) {
             release(shared);
             return fail(std::move(summed).error());
         }
@@ -225,10 +226,13 @@ Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, cons
 }
 
 // A copy that shall carry a checksum which its source lacks: the shared blobs are read for it.
-Result<void> ObjectStore::add_checksum(hash::Algorithm algorithm, const Shared& shared, meta::ObjectRecord& record) {
+Result<void> ObjectStore::add_checksum(hash::Algorithm algorithm, const Shared& shared,
+                                       meta::ObjectRecord& record) {
     const std::string_view name = hash::info(algorithm).name;
     for (const meta::Checksum& checksum : record.checksums())
-        if (checksum.algorithm() == name && record.checksum_type() == meta::CHECKSUM_TYPE_FULL_OBJECT) return {};
+        if (checksum.algorithm() == name &&
+            record.checksum_type() == meta::CHECKSUM_TYPE_FULL_OBJECT)
+            return {};
     std::string value;
     if (shared.extents.empty()) {
         value = hash::digest(algorithm, as_bytes(shared.inline_bytes));

@@ -85,7 +85,8 @@ struct CopyRequest {
     Precondition source_precondition;
     std::string key;
     std::optional<meta::ObjectHeaders> headers;  // nullopt: the source's
-    // The checksum that the copy shall carry; nullopt: the source's. One that the source lacks is computed by reading it.
+    // The checksum that the copy shall carry; nullopt: the source's. One that the source lacks is
+    // computed by reading it.
     std::optional<hash::Algorithm> checksum_algorithm;
     Precondition precondition;
 };

@@ -103,7 +103,8 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
     return {};
 }
 
-// Whoever fenced the bucket to look whether it is empty may have died since; looking again is harmless if not.
+// Whoever fenced the bucket to look whether it is empty may have died since; looking again is
+// harmless if not.
 Result<void> Reclaimer::finish_deleting(const Bucket& bucket) {
     TRY(const std::optional<std::string> bytes, context_.kv.get(bucket.partition, meta::fence_row));
     if (!bytes) return {};

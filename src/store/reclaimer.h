@@ -56,7 +56,7 @@ class Reclaimer {
     std::uint64_t low_water_saved_ = 0;
     std::atomic<std::uint64_t> blobs_ = 0, ranges_ = 0, partitions_ = 0, errors_ = 0;
     Mutex mutex_;
-    Condition wakeup_;
+    ConditionVariable wakeup_;
     bool stopping_ GUARDED_BY(mutex_) = false;
     bool woken_ GUARDED_BY(mutex_) = false;
     std::thread thread_;

@@ -36,7 +36,7 @@ class Countdown {
 
   private:
     Mutex mutex_;
-    Condition none_open_;
+    ConditionVariable none_open_;
     std::size_t open_ GUARDED_BY(mutex_) = 0;
 };
 
@@ -51,8 +51,8 @@ Result<KeyChange::Removed> ObjectStore::remove(const Bucket& bucket, const Remov
     return removed;
 }
 
-std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(const Bucket& bucket,
-                                                                 const std::vector<RemoveRequest>& requests) {
+std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(
+    const Bucket& bucket, const std::vector<RemoveRequest>& requests) {
     std::vector<Result<KeyChange::Removed>> outcomes(requests.size(), KeyChange::Removed());
     const Result<Fence> fence = read_fence(context_.kv, bucket.partition);
     if (!fence) {

@@ -60,15 +60,16 @@ void SharedBlobs::committed(const std::string& upload_id, std::string_view blob)
         if (shared.writer->id().encode() == blob) shared.committed = true;
 }
 
-// Nobody refers to the blob, or what does stays as it is. A part that is being written keeps it; if it is the first to
-// be acknowledged, its checksum row tells the orphan check.
+// Nobody refers to the blob, or what does stays as it is. A part that is being written keeps it; if
+// it is the first to be acknowledged, its checksum row tells the orphan check.
 void SharedBlobs::forget(Shared& blob) {
     if (!blob.committed && blob.writer.use_count() == 1) blob.writer->discard();
     in_flight_.end(blob.in_flight_bound);
 }
 
 void SharedBlobs::make_room() {
-    const auto idle = std::ranges::min_element(uploads_, {}, [](const auto& entry) { return entry.second.used; });
+    const auto idle =
+        std::ranges::min_element(uploads_, {}, [](const auto& entry) { return entry.second.used; });
     for (Shared& blob : idle->second.blobs) forget(blob);
     uploads_.erase(idle);
 }

@@ -5,8 +5,8 @@
 // a blob knows of it: other gateways, and this one after a restart, give their parts blobs of their
 // own.
 //
-// Safe from any thread. At most `uploads_max` uploads are known; the one that was idle longest makes room, and its later
-// parts get blobs of their own.
+// Safe from any thread. At most `uploads_max` uploads are known; the one that was idle longest
+// makes room, and its later parts get blobs of their own.
 
 #include <memory>
 #include <optional>

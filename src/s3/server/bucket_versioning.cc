@@ -16,11 +16,13 @@ Result<Reply> get_bucket_versioning(const Call& call) {
 }
 
 Result<Reply> put_bucket_versioning(const Call& call) {
-    TRY(const PutBucketVersioningRequest request, parse<PutBucketVersioningRequest>(call.view, call.body));
+    TRY(const PutBucketVersioningRequest request,
+        parse<PutBucketVersioningRequest>(call.view, call.body));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     const std::optional<std::string>& status = request.versioning_configuration.status;
     if (!status)
-        return fail(Code::malformed_xml, "The VersioningConfiguration needs a Status: Enabled or Suspended");
+        return fail(Code::malformed_xml,
+                    "The VersioningConfiguration needs a Status: Enabled or Suspended");
     TRY_VOID(call.store.set_versioning(
         bucket, *status == "Enabled" ? meta::VERSIONING_ENABLED : meta::VERSIONING_SUSPENDED));
     Reply reply;

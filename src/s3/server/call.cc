@@ -14,7 +14,8 @@ Result<store::Bucket> own_bucket(const Call& call, std::string_view name, store:
     return bucket;
 }
 
-Result<std::optional<meta::VersionName>> version_name(const std::optional<std::string>& version_id) {
+Result<std::optional<meta::VersionName>> version_name(
+    const std::optional<std::string>& version_id) {
     if (!version_id) return std::nullopt;
     std::optional<meta::VersionName> name = meta::parse_version_id(*version_id);
     if (!name) return fail(Code::invalid_argument, "Invalid version id specified");
@@ -24,7 +25,8 @@ Result<std::optional<meta::VersionName>> version_name(const std::optional<std::s
 std::string quoted(std::string_view etag) { return fmt::format("\"{}\"", etag); }
 
 std::string_view unquoted(std::string_view etag) {
-    if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') return etag.substr(1, etag.size() - 2);
+    if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
+        return etag.substr(1, etag.size() - 2);
     return etag;
 }
 
@@ -32,7 +34,8 @@ std::string storage_class_name(const meta::ObjectHeaders& headers) {
     return headers.storage_class().empty() ? "STANDARD" : headers.storage_class();
 }
 
-std::optional<std::string> shown_version_id(const meta::ObjectRecord& record, meta::Versioning versioning) {
+std::optional<std::string> shown_version_id(const meta::ObjectRecord& record,
+                                            meta::Versioning versioning) {
     if (versioning == meta::VERSIONING_UNSET) return std::nullopt;
     return meta::version_id(record);
 }
@@ -41,9 +44,11 @@ std::string checksum_type_name(meta::ChecksumType type) {
     return type == meta::CHECKSUM_TYPE_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT";
 }
 
-std::string checksum_text(const meta::Checksum& checksum, meta::ChecksumType type, std::uint32_t parts_count) {
+std::string checksum_text(const meta::Checksum& checksum, meta::ChecksumType type,
+                          std::uint32_t parts_count) {
     std::string text = base64_encode(checksum.value());
-    if (type == meta::CHECKSUM_TYPE_COMPOSITE && parts_count > 0) text += fmt::format("-{}", parts_count);
+    if (type == meta::CHECKSUM_TYPE_COMPOSITE && parts_count > 0)
+        text += fmt::format("-{}", parts_count);
     return text;
 }
 
@@ -60,7 +65,8 @@ void set_content_encoding(meta::ObjectHeaders& headers, std::string_view value) 
     if (!kept.empty()) headers.set_content_encoding(kept);
 }
 
-Result<void> set_user_metadata(meta::ObjectHeaders& headers, const std::map<std::string, std::string>& metadata) {
+Result<void> set_user_metadata(meta::ObjectHeaders& headers,
+                               const std::map<std::string, std::string>& metadata) {
     std::size_t bytes = 0;
     for (const auto& [name, value] : metadata) {
         bytes += name.size() + value.size();
@@ -72,7 +78,9 @@ Result<void> set_user_metadata(meta::ObjectHeaders& headers, const std::map<std:
     return {};
 }
 
-Owner owner_of(const store::Bucket& bucket) { return {.display_name = bucket.owner, .id = bucket.owner}; }
+Owner owner_of(const store::Bucket& bucket) {
+    return {.display_name = bucket.owner, .id = bucket.owner};
+}
 
 Result<ListEncoding> ListEncoding::from(const std::optional<std::string>& encoding_type) {
     if (encoding_type && *encoding_type != "url")
@@ -93,14 +101,16 @@ Result<std::size_t> page_size(const std::optional<std::int64_t>& asked, std::str
                               std::size_t bound) {
     if (!asked) return bound;
     if (*asked < 0)
-        return fail(Code::invalid_argument,
-                    fmt::format("Argument {} must be an integer between 0 and 2147483647", parameter));
+        return fail(
+            Code::invalid_argument,
+            fmt::format("Argument {} must be an integer between 0 and 2147483647", parameter));
     return std::min(static_cast<std::size_t>(*asked), bound);
 }
 
 Result<void> check_part_number(std::int64_t part_number) {
     if (part_number < 1 || part_number > static_cast<std::int64_t>(part_number_max))
-        return fail(Code::invalid_argument, "Part number must be an integer between 1 and 10000, inclusive");
+        return fail(Code::invalid_argument,
+                    "Part number must be an integer between 1 and 10000, inclusive");
     return {};
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// One authenticated request as the verbs see it, and what several of them need. A verb is a plain function
-// `Result<Reply> verb(const Call&)` in a file of its own, run on the blocking pool; verbs.h lists them. Only the verbs
-// whose requests or replies carry an object's bytes are coroutines (service.cc calls them): get_object, put_object,
-// upload_part.
+// One authenticated request as the verbs see it, and what several of them need. A verb is a plain
+// function `Result<Reply> verb(const Call&)` in a file of its own, run on the blocking pool;
+// verbs.h lists them. Only the verbs whose requests or replies carry an object's bytes are
+// coroutines (service.cc calls them): get_object, put_object, upload_part.
 //
 // A Call lives as long as its request, on one thread at a time; it owns nothing.
 
@@ -21,16 +21,18 @@ namespace weir::s3 {
 
 struct Call {
     store::ObjectStore& store;
-    std::string_view region;       // what GetBucketLocation and HeadBucket say of buckets made without a location
-    std::string_view owner;        // who signed
+    std::string_view
+        region;  // what GetBucketLocation and HeadBucket say of buckets made without a location
+    std::string_view owner;  // who signed
     const RequestView& view;
-    std::string_view body = {};    // of the requests that carry XML, whole
+    std::string_view body = {};  // of the requests that carry XML, whole
 };
 
 // The bucket, which must be the caller's: no_such_bucket, access_denied.
 Result<store::Bucket> own_bucket(const Call& call, std::string_view name,
                                  store::Wait wait = store::Wait::yes);
-// The bucket that the request names, and x-amz-expected-bucket-owner, if it is there, names its owner.
+// The bucket that the request names, and x-amz-expected-bucket-owner, if it is there, names its
+// owner.
 template <typename Request>
 Result<store::Bucket> own_bucket(const Call& call, const Request& request) {
     TRY(store::Bucket bucket, own_bucket(call, std::string_view(request.bucket)));
@@ -50,21 +52,25 @@ std::string_view unquoted(std::string_view etag);
 std::string storage_class_name(const meta::ObjectHeaders& headers);
 
 // The version id to show: none where the bucket never kept versions.
-std::optional<std::string> shown_version_id(const meta::ObjectRecord& record, meta::Versioning versioning);
+std::optional<std::string> shown_version_id(const meta::ObjectRecord& record,
+                                            meta::Versioning versioning);
 
 std::string checksum_type_name(meta::ChecksumType type);
 
 // Text of a stored checksum: base64, with "-N" on a composite.
-std::string checksum_text(const meta::Checksum& checksum, meta::ChecksumType type, std::uint32_t parts_count);
+std::string checksum_text(const meta::Checksum& checksum, meta::ChecksumType type,
+                          std::uint32_t parts_count);
 
 // Puts the stored checksums into the reply message's members.
 template <typename Message>
-void show_checksums(const google::protobuf::RepeatedPtrField<meta::Checksum>& checksums, meta::ChecksumType type,
-                    std::uint32_t parts_count, Message& message) {
+void show_checksums(const google::protobuf::RepeatedPtrField<meta::Checksum>& checksums,
+                    meta::ChecksumType type, std::uint32_t parts_count, Message& message) {
     for (const meta::Checksum& checksum : checksums) {
-        for_each_checksum(message, [&](std::string_view algorithm, std::optional<std::string>& member) {
-            if (algorithm == checksum.algorithm()) member = checksum_text(checksum, type, parts_count);
-        });
+        for_each_checksum(message,
+                          [&](std::string_view algorithm, std::optional<std::string>& member) {
+                              if (algorithm == checksum.algorithm())
+                                  member = checksum_text(checksum, type, parts_count);
+                          });
     }
 }
 template <typename Message>
@@ -80,10 +86,14 @@ Result<meta::ObjectHeaders> object_headers(const Request& request) {
         if (from) set(*from);
     };
     keep(request.content_type, [&](const std::string& value) { headers.set_content_type(value); });
-    keep(request.cache_control, [&](const std::string& value) { headers.set_cache_control(value); });
-    keep(request.content_disposition, [&](const std::string& value) { headers.set_content_disposition(value); });
-    keep(request.content_encoding, [&](const std::string& value) { set_content_encoding(headers, value); });
-    keep(request.content_language, [&](const std::string& value) { headers.set_content_language(value); });
+    keep(request.cache_control,
+         [&](const std::string& value) { headers.set_cache_control(value); });
+    keep(request.content_disposition,
+         [&](const std::string& value) { headers.set_content_disposition(value); });
+    keep(request.content_encoding,
+         [&](const std::string& value) { set_content_encoding(headers, value); });
+    keep(request.content_language,
+         [&](const std::string& value) { headers.set_content_language(value); });
     keep(request.expires, [&](const std::string& value) { headers.set_expires(value); });
     keep(request.storage_class, [&](const std::string& value) {
         if (value != "STANDARD") headers.set_storage_class(value);
@@ -94,7 +104,8 @@ Result<meta::ObjectHeaders> object_headers(const Request& request) {
 
 // aws-chunked is how the body travelled, not what the object is.
 void set_content_encoding(meta::ObjectHeaders& headers, std::string_view value);
-Result<void> set_user_metadata(meta::ObjectHeaders& headers, const std::map<std::string, std::string>& metadata);
+Result<void> set_user_metadata(meta::ObjectHeaders& headers,
+                               const std::map<std::string, std::string>& metadata);
 
 // Owner as listings show it.
 Owner owner_of(const store::Bucket& bucket);
@@ -112,7 +123,8 @@ class ListEncoding {
     bool url_;
 };
 
-// max-keys and its like: the default where absent, invalid_argument where negative, clamped to the bound.
+// max-keys and its like: the default where absent, invalid_argument where negative, clamped to the
+// bound.
 Result<std::size_t> page_size(const std::optional<std::int64_t>& asked, std::string_view parameter,
                               std::size_t bound = list_keys_max);
 

@@ -13,27 +13,34 @@ template <typename Message>
 Result<std::vector<meta::Checksum>> told_checksums(const Message& message) {
     std::vector<meta::Checksum> told;
     Result<void> outcome;
-    for_each_checksum(message, [&](std::string_view algorithm, const std::optional<std::string>& member) {
-        if (!member) return;
-        std::string_view text = *member;
-        const std::size_t dash = text.rfind('-');
-        if (dash != std::string_view::npos) text = text.substr(0, dash);
-        std::optional<std::string> value = base64_decode(text);
-        if (!value) {
-            outcome = fail(Code::invalid_request, fmt::format("Value for Checksum{} is invalid.", algorithm));
-            return;
-        }
-        meta::Checksum& checksum = told.emplace_back();
-        checksum.set_algorithm(std::string(algorithm));
-        checksum.set_value(*std::move(value));
-    });
+    for_each_checksum(
+        message, [&](std::string_view algorithm, const std::optional<std::string>& member) {
+            if (!member) return;
+            std::string_view text = *member;
+            const std::size_t dash = text.rfind('-');
+            if (dash != std::string_view::npos) text = text.substr(0, dash);
+            std::optional<std::string> value = base64_decode(text);
+            if (!value) {
+                outcome = fail(Code::invalid_request,
+                               fmt::format("Value for Checksum{} is invalid.", algorithm));
+                return;
+            }
+            meta::Checksum& checksum = told.emplace_back();
+            checksum.set_algorithm(std::string(algorithm));
+            checksum.set_value(*std::move(value));
+        });
     TRY_VOID(outcome);
     return told;
 }
 
 Result<store::CompleteRequest> to_request(const CompleteMultipartUploadRequest& request) {
-    store::CompleteRequest complete{.key = request.key, .upload_id = request.upload_id, .parts = {}, .size_bytes = {},
-                                    .checksums = {}, .checksum_type = {}, .precondition = {}};
+    store::CompleteRequest complete{.key = request.key,
+                                    .upload_id = request.upload_id,
+                                    .parts = {},
+                                    .size_bytes = {},
+                                    .checksums = {},
+                                    .checksum_type = {},
+                                    .precondition = {}};
     for (const CompletedPart& part : request.multipart_upload.parts) {
         TRY_VOID(check_part_number(part.part_number));
         TRY(std::vector<meta::Checksum> told, told_checksums(part));
@@ -42,13 +49,15 @@ Result<store::CompleteRequest> to_request(const CompleteMultipartUploadRequest& 
                                   .checksums = std::move(told)});
     }
     if (request.mpu_object_size) {
-        if (*request.mpu_object_size < 0) return fail(Code::invalid_request, "x-amz-mp-object-size is negative");
+        if (*request.mpu_object_size < 0)
+            return fail(Code::invalid_request, "x-amz-mp-object-size is negative");
         complete.size_bytes = static_cast<std::uint64_t>(*request.mpu_object_size);
     }
     TRY(complete.checksums, told_checksums(request));
     if (request.checksum_type)
-        complete.checksum_type = *request.checksum_type == "COMPOSITE" ? meta::CHECKSUM_TYPE_COMPOSITE
-                                                                       : meta::CHECKSUM_TYPE_FULL_OBJECT;
+        complete.checksum_type = *request.checksum_type == "COMPOSITE"
+                                     ? meta::CHECKSUM_TYPE_COMPOSITE
+                                     : meta::CHECKSUM_TYPE_FULL_OBJECT;
     complete.precondition = write_precondition(request.if_match, request.if_none_match);
     return complete;
 }
@@ -56,7 +65,8 @@ Result<store::CompleteRequest> to_request(const CompleteMultipartUploadRequest& 
 }  // namespace
 
 Result<Reply> complete_multipart_upload(const Call& call) {
-    TRY(const CompleteMultipartUploadRequest request, parse<CompleteMultipartUploadRequest>(call.view, call.body));
+    TRY(const CompleteMultipartUploadRequest request,
+        parse<CompleteMultipartUploadRequest>(call.view, call.body));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(const store::CompleteRequest complete, to_request(request));
     TRY(const meta::ObjectRecord record, call.store.complete_upload(bucket, complete));

@@ -8,11 +8,11 @@
 namespace weir::s3 {
 namespace {
 
-// The copy says of itself what the request says, or what the source said; the storage class is the request's either way.
-Result<std::optional<meta::ObjectHeaders>> copied_headers(const Call& call, const CopyObjectRequest& request,
-                                                          const store::Bucket& source_bucket,
-                                                          const CopySource& source,
-                                                          const std::optional<meta::VersionName>& version) {
+// The copy says of itself what the request says, or what the source said; the storage class is the
+// request's either way.
+Result<std::optional<meta::ObjectHeaders>> copied_headers(
+    const Call& call, const CopyObjectRequest& request, const store::Bucket& source_bucket,
+    const CopySource& source, const std::optional<meta::VersionName>& version) {
     if (request.metadata_directive.value_or("COPY") == "REPLACE") {
         TRY(meta::ObjectHeaders headers, object_headers(request));
         return headers;
@@ -36,28 +36,34 @@ Result<Reply> copy_object(const Call& call) {
     TRY(const CopySource source, parse_copy_source(request.copy_source));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(const store::Bucket source_bucket, own_bucket(call, std::string_view(source.bucket)));
-    if (request.expected_source_bucket_owner && *request.expected_source_bucket_owner != source_bucket.owner)
+    if (request.expected_source_bucket_owner &&
+        *request.expected_source_bucket_owner != source_bucket.owner)
         return fail(Code::access_denied);
     TRY(const std::optional<meta::VersionName> version, version_name(source.version_id));
-    TRY(std::optional<meta::ObjectHeaders> headers, copied_headers(call, request, source_bucket, source, version));
+    TRY(std::optional<meta::ObjectHeaders> headers,
+        copied_headers(call, request, source_bucket, source, version));
     if (copies_onto_itself(request, source) && !headers)
-        return fail(Code::invalid_request, "This copy request is illegal because it is trying to copy an object to itself "
-                                           "without changing the object's metadata, storage class, website redirect "
-                                           "location or encryption attributes.");
+        return fail(Code::invalid_request,
+                    "This copy request is illegal because it is trying to copy an object to itself "
+                    "without changing the object's metadata, storage class, website redirect "
+                    "location or encryption attributes.");
     std::optional<hash::Algorithm> algorithm;
-    if (request.checksum_algorithm) algorithm = hash::algorithm_by_name(*request.checksum_algorithm);
+    if (request.checksum_algorithm)
+        algorithm = hash::algorithm_by_name(*request.checksum_algorithm);
 
     TRY(const store::CopyResult copied,
-        call.store.copy(bucket, {.source_bucket = &source_bucket,
-                                 .source_key = source.key,
-                                 .source_version = version,
-                                 .source_precondition = source_precondition(
-                                     request.copy_source_if_match, request.copy_source_if_none_match,
-                                     request.copy_source_if_modified_since, request.copy_source_if_unmodified_since),
-                                 .key = request.key,
-                                 .headers = std::move(headers),
-                                 .checksum_algorithm = algorithm,
-                                 .precondition = write_precondition(request.if_match, request.if_none_match)}));
+        call.store.copy(
+            bucket,
+            {.source_bucket = &source_bucket,
+             .source_key = source.key,
+             .source_version = version,
+             .source_precondition = source_precondition(
+                 request.copy_source_if_match, request.copy_source_if_none_match,
+                 request.copy_source_if_modified_since, request.copy_source_if_unmodified_since),
+             .key = request.key,
+             .headers = std::move(headers),
+             .checksum_algorithm = algorithm,
+             .precondition = write_precondition(request.if_match, request.if_none_match)}));
     TRY(const meta::Versioning versioning, call.store.versioning(bucket));
     TRY(const meta::Versioning source_versioning, call.store.versioning(source_bucket));
     CopyObjectReply message;

@@ -11,8 +11,9 @@ Result<Reply> delete_object(const Call& call) {
     TRY(const store::KeyChange::Removed removed,
         call.store.remove(bucket, {.key = request.key,
                                    .version = std::move(version),
-                                   .precondition = delete_precondition(request.if_match, request.if_match_last_modified_time,
-                                                                       request.if_match_size)}));
+                                   .precondition = delete_precondition(
+                                       request.if_match, request.if_match_last_modified_time,
+                                       request.if_match_size)}));
     DeleteObjectReply message;
     if (removed.delete_marker) message.delete_marker = true;
     if (request.version_id) message.version_id = request.version_id;

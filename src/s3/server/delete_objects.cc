@@ -45,10 +45,12 @@ Result<Reply> delete_objects(const Call& call) {
     TRY(const store::Bucket bucket, own_bucket(call, request));
     const std::vector<ObjectIdentifier>& objects = request.deletion.objects;
     if (objects.empty() || objects.size() > delete_objects_keys_max)
-        return fail(Code::malformed_xml, fmt::format("A Delete names between 1 and {} objects", delete_objects_keys_max));
+        return fail(Code::malformed_xml, fmt::format("A Delete names between 1 and {} objects",
+                                                     delete_objects_keys_max));
     std::vector<store::RemoveRequest> removes;
     std::vector<std::size_t> places;
-    std::vector<Result<store::KeyChange::Removed>> outcomes(objects.size(), store::KeyChange::Removed());
+    std::vector<Result<store::KeyChange::Removed>> outcomes(objects.size(),
+                                                            store::KeyChange::Removed());
     for (std::size_t i = 0; i < objects.size(); ++i) {
         Result<store::RemoveRequest> remove = to_request(objects[i]);
         if (remove) {
@@ -58,7 +60,8 @@ Result<Reply> delete_objects(const Call& call) {
             outcomes[i] = fail(std::move(remove).error());
         }
     }
-    std::vector<Result<store::KeyChange::Removed>> removed = call.store.remove_many(bucket, removes);
+    std::vector<Result<store::KeyChange::Removed>> removed =
+        call.store.remove_many(bucket, removes);
     for (std::size_t k = 0; k < places.size(); ++k) outcomes[places[k]] = std::move(removed[k]);
 
     DeleteObjectsReply message;

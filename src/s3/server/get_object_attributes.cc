@@ -6,10 +6,13 @@
 namespace weir::s3 {
 namespace {
 
-Result<GetObjectAttributesParts> object_parts(const Call& call, const GetObjectAttributesRequest& request,
-                                              const store::Bucket& bucket, const meta::ObjectRecord& record) {
+Result<GetObjectAttributesParts> object_parts(const Call& call,
+                                              const GetObjectAttributesRequest& request,
+                                              const store::Bucket& bucket,
+                                              const meta::ObjectRecord& record) {
     TRY(const std::size_t max_parts, page_size(request.max_parts, "max-parts"));
-    TRY(const std::size_t marker, page_size(request.part_number_marker.value_or(0), "part-number-marker", part_number_max));
+    TRY(const std::size_t marker,
+        page_size(request.part_number_marker.value_or(0), "part-number-marker", part_number_max));
     TRY(const meta::PartTable table, call.store.part_table(bucket, request.key, record));
     GetObjectAttributesParts parts;
     parts.total_parts_count = table.parts_size();
@@ -17,7 +20,8 @@ Result<GetObjectAttributesParts> object_parts(const Call& call, const GetObjectA
     parts.max_parts = static_cast<std::int64_t>(max_parts);
     parts.is_truncated = false;
     parts.next_part_number_marker = 0;
-    // S3 lists the parts only of objects that were uploaded with a checksum algorithm of the client's choice.
+    // S3 lists the parts only of objects that were uploaded with a checksum algorithm of the
+    // client's choice.
     const bool listed = table.parts_size() > 0 && table.parts(0).checksums_size() > 0;
     for (int i = 0; i < table.parts_size(); ++i) {
         // Parts of a finished object count from one without gaps.
@@ -48,7 +52,8 @@ Result<Reply> get_object_attributes(const Call& call) {
     if (record.delete_marker()) return fail(version ? Code::method_not_allowed : Code::no_such_key);
     TRY(const meta::Versioning versioning, call.store.versioning(bucket));
     const auto asked = [&](std::string_view attribute) {
-        return std::ranges::find(request.object_attributes, attribute) != request.object_attributes.end();
+        return std::ranges::find(request.object_attributes, attribute) !=
+               request.object_attributes.end();
     };
     GetObjectAttributesReply message;
     message.last_modified = record.last_modified_nanos();

@@ -12,7 +12,9 @@ constexpr std::size_t buckets_page_max = 10'000;
 Result<Reply> list_buckets(const Call& call) {
     TRY(const ListBucketsRequest request, parse<ListBucketsRequest>(call.view));
     TRY(const std::size_t page, page_size(request.max_buckets, "max-buckets", buckets_page_max));
-    if (page == 0) return fail(Code::invalid_argument, "Argument max-buckets must be an integer between 1 and 10000");
+    if (page == 0)
+        return fail(Code::invalid_argument,
+                    "Argument max-buckets must be an integer between 1 and 10000");
     std::string after;
     if (request.continuation_token) {
         const std::optional<std::string> decoded = base64_decode(*request.continuation_token);
@@ -21,7 +23,8 @@ Result<Reply> list_buckets(const Call& call) {
         after = *decoded;
     }
     TRY(std::vector<store::Bucket> buckets,
-        call.store.list_buckets(std::string(call.owner), request.prefix.value_or(""), after, page + 1));
+        call.store.list_buckets(std::string(call.owner), request.prefix.value_or(""), after,
+                                page + 1));
     ListBucketsReply message;
     message.owner = Owner{.display_name = std::string(call.owner), .id = std::string(call.owner)};
     message.prefix = request.prefix;
@@ -33,7 +36,8 @@ Result<Reply> list_buckets(const Call& call) {
         ListedBucket& listed = message.buckets.emplace_back();
         listed.name = bucket.name;
         listed.creation_date = bucket.created;
-        if (request.max_buckets || request.bucket_region) listed.bucket_region = std::string(call.region);
+        if (request.max_buckets || request.bucket_region)
+            listed.bucket_region = std::string(call.region);
     }
     Reply reply;
     write(message, reply);

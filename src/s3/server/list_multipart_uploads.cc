@@ -19,7 +19,8 @@ Result<Reply> list_multipart_uploads(const Call& call) {
     message.key_marker = encode(request.key_marker.value_or(""));
     message.upload_id_marker = request.upload_id_marker.value_or("");
     message.prefix = encode(request.prefix.value_or(""));
-    if (request.delimiter && !request.delimiter->empty()) message.delimiter = encode(request.delimiter);
+    if (request.delimiter && !request.delimiter->empty())
+        message.delimiter = encode(request.delimiter);
     message.max_uploads = static_cast<std::int64_t>(max_uploads);
     message.is_truncated = listing.truncated;
     message.encoding_type = request.encoding_type;
@@ -34,7 +35,8 @@ Result<Reply> list_multipart_uploads(const Call& call) {
         listed.initiated = upload.record.initiated_nanos();
         listed.storage_class = storage_class_name(upload.record.headers());
         listed.owner = owner_of(bucket);
-        listed.initiator = Initiator{.id = upload.record.owner(), .display_name = upload.record.owner()};
+        listed.initiator =
+            Initiator{.id = upload.record.owner(), .display_name = upload.record.owner()};
         if (!upload.record.checksum_algorithm().empty()) {
             listed.checksum_algorithm = upload.record.checksum_algorithm();
             listed.checksum_type = checksum_type_name(upload.record.checksum_type());

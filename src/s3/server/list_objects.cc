@@ -5,14 +5,16 @@
 namespace weir::s3 {
 namespace {
 
-ListedObject to_listed(const meta::ListedObject& object, const ListEncoding& encode, const std::optional<Owner>& owner) {
+ListedObject to_listed(const meta::ListedObject& object, const ListEncoding& encode,
+                       const std::optional<Owner>& owner) {
     ListedObject listed;
     listed.key = encode(object.key);
     listed.last_modified = object.record.last_modified_nanos();
     listed.etag = quoted(object.record.etag());
     for (const meta::Checksum& checksum : object.record.checksums())
         listed.checksum_algorithm.push_back(checksum.algorithm());
-    if (object.record.checksums_size() > 0) listed.checksum_type = checksum_type_name(object.record.checksum_type());
+    if (object.record.checksums_size() > 0)
+        listed.checksum_type = checksum_type_name(object.record.checksum_type());
     listed.size = static_cast<std::int64_t>(object.record.size_bytes());
     listed.storage_class = storage_class_name(object.record.headers());
     listed.owner = owner;
@@ -21,8 +23,8 @@ ListedObject to_listed(const meta::ListedObject& object, const ListEncoding& enc
 
 // What both versions of the listing answer alike.
 template <typename Message>
-void fill(const meta::Listing& listing, const ListEncoding& encode, const std::optional<Owner>& owner,
-          Message& message) {
+void fill(const meta::Listing& listing, const ListEncoding& encode,
+          const std::optional<Owner>& owner, Message& message) {
     message.is_truncated = listing.truncated;
     for (const meta::ListedObject& object : listing.objects)
         message.contents.push_back(to_listed(object, encode, owner));
@@ -37,10 +39,11 @@ Result<Reply> list_objects(const Call& call) {
     TRY(const ListEncoding encode, ListEncoding::from(request.encoding_type));
     TRY(const std::size_t max_keys, page_size(request.max_keys, "max-keys"));
     TRY(const store::Bucket bucket, own_bucket(call, request));
-    TRY(const meta::Listing listing, call.store.list(bucket, {.prefix = request.prefix.value_or(""),
-                                                              .delimiter = request.delimiter.value_or(""),
-                                                              .after = request.marker.value_or(""),
-                                                              .keys_max = max_keys}));
+    TRY(const meta::Listing listing,
+        call.store.list(bucket, {.prefix = request.prefix.value_or(""),
+                                 .delimiter = request.delimiter.value_or(""),
+                                 .after = request.marker.value_or(""),
+                                 .keys_max = max_keys}));
     ListObjectsReply message;
     fill(listing, encode, owner_of(bucket), message);
     message.name = request.bucket;
@@ -70,18 +73,21 @@ Result<Reply> list_objects_v2(const Call& call) {
             return fail(Code::invalid_argument, "The continuation token provided is incorrect");
         after = *std::move(decoded);
     }
-    TRY(const meta::Listing listing, call.store.list(bucket, {.prefix = request.prefix.value_or(""),
-                                                              .delimiter = request.delimiter.value_or(""),
-                                                              .after = after,
-                                                              .keys_max = max_keys}));
+    TRY(const meta::Listing listing,
+        call.store.list(bucket, {.prefix = request.prefix.value_or(""),
+                                 .delimiter = request.delimiter.value_or(""),
+                                 .after = after,
+                                 .keys_max = max_keys}));
     ListObjectsV2Reply message;
     const bool with_owner = request.fetch_owner.value_or(false);
     fill(listing, encode, with_owner ? std::optional(owner_of(bucket)) : std::nullopt, message);
     message.name = request.bucket;
     message.prefix = encode(request.prefix.value_or(""));
-    if (request.delimiter && !request.delimiter->empty()) message.delimiter = encode(request.delimiter);
+    if (request.delimiter && !request.delimiter->empty())
+        message.delimiter = encode(request.delimiter);
     message.max_keys = static_cast<std::int64_t>(max_keys);
-    message.key_count = static_cast<std::int64_t>(listing.objects.size() + listing.common_prefixes.size());
+    message.key_count =
+        static_cast<std::int64_t>(listing.objects.size() + listing.common_prefixes.size());
     message.encoding_type = request.encoding_type;
     message.continuation_token = request.continuation_token;
     if (listing.truncated) message.next_continuation_token = base64_encode(listing.next_after);

@@ -6,10 +6,12 @@ namespace weir::s3 {
 Result<Reply> list_parts(const Call& call) {
     TRY(const ListPartsRequest request, parse<ListPartsRequest>(call.view));
     TRY(const std::size_t max_parts, page_size(request.max_parts, "max-parts"));
-    TRY(const std::size_t marker, page_size(request.part_number_marker.value_or(0), "part-number-marker", part_number_max));
+    TRY(const std::size_t marker,
+        page_size(request.part_number_marker.value_or(0), "part-number-marker", part_number_max));
     TRY(const store::Bucket bucket, own_bucket(call, request));
-    TRY(const store::PartsListing listing, call.store.list_parts(bucket, request.key, request.upload_id,
-                                                                 static_cast<std::uint32_t>(marker), max_parts));
+    TRY(const store::PartsListing listing,
+        call.store.list_parts(bucket, request.key, request.upload_id,
+                              static_cast<std::uint32_t>(marker), max_parts));
     ListPartsReply message;
     message.bucket = request.bucket;
     message.key = request.key;
@@ -27,7 +29,8 @@ Result<Reply> list_parts(const Call& call) {
         listed.size = static_cast<std::int64_t>(part.record.size_bytes());
         show_checksums(part.record.checksums(), meta::CHECKSUM_TYPE_FULL_OBJECT, 0, listed);
     }
-    message.initiator = Initiator{.id = listing.upload.owner(), .display_name = listing.upload.owner()};
+    message.initiator =
+        Initiator{.id = listing.upload.owner(), .display_name = listing.upload.owner()};
     message.owner = owner_of(bucket);
     message.storage_class = storage_class_name(listing.upload.headers());
     if (!listing.upload.checksum_algorithm().empty()) {

@@ -1,6 +1,6 @@
 #pragma once
-// The conditional headers of a request as the store's Precondition, which judges the object at the moment of the commit.
-// The rules themselves are s3/proto/conditions.h. Pure; safe from any thread.
+// The conditional headers of a request as the store's Precondition, which judges the object at the
+// moment of the commit. The rules themselves are s3/proto/conditions.h. Pure; safe from any thread.
 
 #include <cstdint>
 #include <optional>
@@ -14,11 +14,13 @@
 
 namespace weir::s3 {
 
-// If-Match and If-None-Match of PutObject, CopyObject, CompleteMultipartUpload. Null where the request has neither.
+// If-Match and If-None-Match of PutObject, CopyObject, CompleteMultipartUpload. Null where the
+// request has neither.
 store::Precondition write_precondition(const std::optional<std::string>& if_match,
                                        const std::optional<std::string>& if_none_match);
 
-// If-Match, x-amz-if-match-last-modified-time and x-amz-if-match-size of DeleteObject and DeleteObjects.
+// If-Match, x-amz-if-match-last-modified-time and x-amz-if-match-size of DeleteObject and
+// DeleteObjects.
 store::Precondition delete_precondition(const std::optional<std::string>& if_match,
                                         const std::optional<UnixNanos>& last_modified,
                                         const std::optional<std::int64_t>& size);

@@ -14,14 +14,15 @@ Result<Reply> rename_object(const Call& call) {
     if (source.bucket != request.bucket)
         return fail(Code::invalid_request, "An object can be renamed only within its bucket.");
     TRY_VOID(call.store.rename(
-        bucket, {.source_key = source.key,
-                 .key = request.key,
-                 .source_precondition =
-                     source_precondition(request.source_if_match, request.source_if_none_match,
-                                         request.source_if_modified_since, request.source_if_unmodified_since),
-                 .precondition = rename_target_precondition(
-                     request.destination_if_match, request.destination_if_none_match,
-                     request.destination_if_modified_since, request.destination_if_unmodified_since)}));
+        bucket,
+        {.source_key = source.key,
+         .key = request.key,
+         .source_precondition = source_precondition(
+             request.source_if_match, request.source_if_none_match,
+             request.source_if_modified_since, request.source_if_unmodified_since),
+         .precondition = rename_target_precondition(
+             request.destination_if_match, request.destination_if_none_match,
+             request.destination_if_modified_since, request.destination_if_unmodified_since)}));
     Reply reply;
     write(RenameObjectReply(), reply);
     return reply;

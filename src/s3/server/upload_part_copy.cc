@@ -11,7 +11,8 @@ Result<Reply> upload_part_copy(const Call& call) {
     TRY(const CopySource source, parse_copy_source(request.copy_source));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(const store::Bucket source_bucket, own_bucket(call, std::string_view(source.bucket)));
-    if (request.expected_source_bucket_owner && *request.expected_source_bucket_owner != source_bucket.owner)
+    if (request.expected_source_bucket_owner &&
+        *request.expected_source_bucket_owner != source_bucket.owner)
         return fail(Code::access_denied);
     TRY(const std::optional<meta::VersionName> version, version_name(source.version_id));
     TRY_VOID(check_part_number(request.part_number));
@@ -22,9 +23,9 @@ Result<Reply> upload_part_copy(const Call& call) {
         .source_bucket = &source_bucket,
         .source_key = source.key,
         .source_version = version,
-        .source_precondition =
-            source_precondition(request.copy_source_if_match, request.copy_source_if_none_match,
-                                request.copy_source_if_modified_since, request.copy_source_if_unmodified_since),
+        .source_precondition = source_precondition(
+            request.copy_source_if_match, request.copy_source_if_none_match,
+            request.copy_source_if_modified_since, request.copy_source_if_unmodified_since),
         .range = {}};
     if (request.copy_source_range) {
         part.range = [&](std::uint64_t size) -> Result<std::optional<store::ByteRange>> {

@@ -1,6 +1,6 @@
 #pragma once
-// Every verb that is a plain function: one file each, named like the operation. docs/HACKING.md shows where a new one
-// goes. They may block, so they run on the blocking pool.
+// Every verb that is a plain function: one file each, named like the operation. docs/HACKING.md
+// shows where a new one goes. They may block, so they run on the blocking pool.
 
 #include "s3/proto/operations.h"
 #include "s3/server/call.h"

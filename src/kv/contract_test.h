@@ -1,0 +1,246 @@
+#pragma once
+// What every kv::Engine must do, run on each of them: `INSTANTIATE_TEST_SUITE_P(Memory,
+// EngineContract, Values(factory))`. A RADOS omap must be able to pass it unchanged.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "kv/engine.h"
+
+namespace weir::kv {
+
+struct EngineFactory {
+    std::string name;
+    std::function<std::unique_ptr<Engine>()> make;
+};
+
+class EngineContract : public ::testing::TestWithParam<EngineFactory> {
+  protected:
+    void SetUp() override {
+        engine_ = GetParam().make();
+        ASSERT_TRUE(engine_->create_partition(partition_));
+        ASSERT_TRUE(engine_->create_partition(other_));
+    }
+    void put(const std::string& key, const std::string& value) {
+        Batch batch;
+        batch.put(key, value);
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+    }
+    std::optional<std::string> get(const std::string& key) {
+        Result<std::optional<std::string>> value = engine_->get(partition_, key);
+        EXPECT_TRUE(value);
+        return *value;
+    }
+    std::vector<Row> scan(Range range) {
+        std::vector<Row> rows;
+        EXPECT_TRUE(scan_all(*engine_, partition_, std::move(range),
+                             [&](std::string_view key, std::string_view value) {
+                                 rows.push_back({std::string(key), std::string(value)});
+                                 return true;
+                             }));
+        return rows;
+    }
+
+    const PartitionId partition_{5000}, other_{5001};
+    std::unique_ptr<Engine> engine_;
+};
+
+TEST_P(EngineContract, ReadsWhatWasCommittedAndNothingFromOtherPartitions) {
+    put("oa", "1");
+    EXPECT_EQ(get("oa"), "1");
+    EXPECT_EQ(get("ob"), std::nullopt);
+    EXPECT_EQ(engine_->get(other_, "oa").value(), std::nullopt);
+    EXPECT_EQ(engine_->get(PartitionId(77777), "oa").error().code(), Code::not_found);
+    Batch batch;
+    batch.remove("oa");
+    batch.remove("never there");
+    ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+    EXPECT_EQ(get("oa"), std::nullopt);
+}
+
+TEST_P(EngineContract, AppliesABatchOnlyIfEveryConditionHolds) {
+    put("oa", "1");
+    const std::vector<std::pair<Condition, bool>> cases = {
+        {{"oa", "1"}, true},          {{"oa", "2"}, false}, {{"oa", std::nullopt}, false},
+        {{"ob", std::nullopt}, true}, {{"ob", "1"}, false}, {{"d\xff", std::nullopt}, true},
+    };
+    for (const auto& [condition, holds] : cases) {
+        Batch batch;
+        batch.require("oa", "1");
+        batch.require(condition.key, condition.value);
+        batch.put("oz", "x");
+        batch.append("entry");
+        const Result<Committed> done = commit_and_wait(*engine_, partition_, std::move(batch));
+        EXPECT_EQ(done.has_value(), holds) << condition.key;
+        if (!holds) {
+            EXPECT_EQ(done.error().code(), Code::conflict);
+            EXPECT_EQ(get("oz"), std::nullopt);
+        }
+        Batch undo;
+        undo.remove("oz");
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(undo)));
+    }
+    EXPECT_EQ(scan(prefix_range("j")).size(), 3u);
+}
+
+TEST_P(EngineContract, ScansInTheOrderOfBytesPageByPage) {
+    const std::uint64_t seed = std::random_device{}();
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    std::map<std::string, std::string> model;
+    for (int batch_number = 0; batch_number < 30; ++batch_number) {
+        std::map<std::string, std::string> rows;
+        for (int i = 0; i < 100; ++i) {
+            std::string key = "o";
+            for (std::uint64_t n = random() % 4; n > 0; --n)
+                key.push_back("\x00\x01\x7f\x80\xff"[random() % 5]);
+            rows[key] = std::to_string(random());
+        }
+        Batch batch;
+        for (const auto& [key, value] : rows) {
+            batch.put(key, value);
+            model[key] = value;
+        }
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+    }
+    for (int round = 0; round < 200; ++round) {
+        Range range{"o", "p"};
+        if (round > 0) {
+            range.begin += std::string(1, "\x00\x01\x7f\x80\xff"[random() % 5]);
+            range.end = range.begin + std::string(1, "\x00\x01\x7f\x80\xff"[random() % 5]);
+        }
+        std::vector<Row> expected;
+        for (auto row = model.lower_bound(range.begin);
+             row != model.end() && row->first < range.end; ++row)
+            expected.push_back({row->first, row->second});
+        EXPECT_EQ(scan(range), expected);
+    }
+}
+
+TEST_P(EngineContract, EndsAPageAtItsBoundAndSaysWhereToGoOn) {
+    for (int part = 0; part < 3; ++part) {
+        Batch batch;
+        for (int i = 0; i < 1000; ++i) {
+            std::string key = "o";
+            append_be32(key, static_cast<std::uint32_t>(part * 1000 + i));
+            batch.put(key, "x");
+        }
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+    }
+    std::size_t rows = 0;
+    const Result<ScanEnd> page =
+        engine_->scan(partition_, prefix_range("o"), [&](std::string_view, std::string_view) {
+            ++rows;
+            return true;
+        });
+    ASSERT_TRUE(page);
+    EXPECT_LE(rows, Limits().scan_rows_max);
+    EXPECT_TRUE(page->resume.has_value());
+    EXPECT_EQ(scan(prefix_range("o")).size(), 3000u);
+}
+
+TEST_P(EngineContract, GivesOneOfManyRacersEachRound) {
+    constexpr int racers = 8, rounds = 50;
+    std::atomic<int> wins = 0;
+    std::vector<std::thread> threads;
+    for (int racer = 0; racer < racers; ++racer) {
+        threads.emplace_back([&, racer] {
+            for (int round = 0; round < rounds; ++round) {
+                Batch batch;
+                const std::string key = "o" + std::to_string(round);
+                batch.require(key, std::nullopt);
+                batch.put(key, std::to_string(racer));
+                if (commit_and_wait(*engine_, partition_, std::move(batch))) ++wins;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wins, rounds);
+}
+
+TEST_P(EngineContract, ShowsNoJournalEntryBeforeAnEarlierOne) {
+    constexpr int writers = 4, entries = 100;
+    std::atomic<bool> stop = false;
+    std::thread reader([&] {
+        Sequence last = 0;
+        std::set<std::string> seen;
+        while (!stop) {
+            Range range = prefix_range("j");
+            range.begin = journal_key(last + 1);
+            EXPECT_TRUE(scan_all(*engine_, partition_, range,
+                                 [&](std::string_view key, std::string_view value) {
+                                     EXPECT_GT(journal_sequence(key), last);
+                                     last = journal_sequence(key);
+                                     EXPECT_TRUE(seen.insert(std::string(value)).second);
+                                     return true;
+                                 }));
+        }
+        // All that the reader passed by going forward only.
+        EXPECT_EQ(scan(Range{"j", journal_key(last + 1)}).size(), seen.size());
+    });
+    std::vector<std::thread> threads;
+    for (int writer = 0; writer < writers; ++writer) {
+        threads.emplace_back([&, writer] {
+            for (int i = 0; i < entries; ++i) {
+                Batch batch;
+                batch.append(std::to_string(writer) + "." + std::to_string(i));
+                batch.append(std::to_string(writer) + "." + std::to_string(i) + "b");
+                ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    stop = true;
+    reader.join();
+    EXPECT_EQ(scan(prefix_range("j")).size(), static_cast<std::size_t>(writers * entries * 2));
+}
+
+TEST_P(EngineContract, TrimsTheJournalAndDropsPartitions) {
+    Sequence middle = 0;
+    for (int i = 0; i < 10; ++i) {
+        Batch batch;
+        batch.append("entry");
+        const Result<Committed> done = commit_and_wait(*engine_, partition_, std::move(batch));
+        ASSERT_TRUE(done);
+        if (i == 5) middle = done->last_sequence;
+    }
+    ASSERT_TRUE(engine_->trim_journal(partition_, middle));
+    EXPECT_EQ(scan(prefix_range("j")).size(), 5u);
+    put("d1", "body");
+    put("o1", "record");
+    ASSERT_TRUE(engine_->drop_partition(partition_));
+    ASSERT_TRUE(engine_->drop_partition(partition_));
+    EXPECT_EQ(engine_->get(partition_, "o1").error().code(), Code::not_found);
+    Batch late;
+    late.put("o2", "x");
+    EXPECT_EQ(commit_and_wait(*engine_, partition_, std::move(late)).error().code(),
+              Code::not_found);
+    ASSERT_TRUE(engine_->create_partition(partition_));
+    for (const char* kind : {"o", "d", "j"}) EXPECT_TRUE(scan(prefix_range(kind)).empty()) << kind;
+}
+
+TEST_P(EngineContract, KeepsBigValues) {
+    const std::string big(3 << 20, 'x');
+    put("d1", big);
+    EXPECT_EQ(get("d1"), big);
+}
+
+TEST_P(EngineContract, RefusesEverythingAfterStop) {
+    put("oa", "1");
+    engine_->stop();
+    Batch batch;
+    batch.put("ob", "1");
+    EXPECT_EQ(commit_and_wait(*engine_, partition_, std::move(batch)).error().code(),
+              Code::unavailable);
+}
+
+}  // namespace weir::kv

@@ -1,0 +1,159 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "kv/contract_test.h"
+#include "kv/memory/engine.h"
+#include "kv/rocksdb/engine.h"
+
+namespace weir::kv {
+namespace {
+
+class TemporaryFolder {
+  public:
+    TemporaryFolder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "weir_kv_XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+std::unique_ptr<rocksdb::Engine> open(const std::string& path) {
+    static const std::shared_ptr<Log> log = null_log();
+    Result<std::unique_ptr<rocksdb::Engine>> engine =
+        rocksdb::Engine::open({.path = path}, Limits(), *log);
+    EXPECT_TRUE(engine) << engine.error().describe();
+    return *std::move(engine);
+}
+
+// A RocksDB engine that takes its folder with it.
+class TemporaryEngine final : public Engine {
+  public:
+    TemporaryEngine() : engine_(open(folder_.path())) {}
+    Result<void> create_partition(PartitionId partition) override {
+        return engine_->create_partition(partition);
+    }
+    Result<void> drop_partition(PartitionId partition) override {
+        return engine_->drop_partition(partition);
+    }
+    Result<std::optional<std::string>> try_get(PartitionId partition,
+                                               std::string_view key) override {
+        return engine_->try_get(partition, key);
+    }
+    Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) override {
+        return engine_->get(partition, key);
+    }
+    Result<ScanEnd> scan(PartitionId partition, const Range& range,
+                         const RowVisitor& visit) override {
+        return engine_->scan(partition, range, visit);
+    }
+    void commit(PartitionId partition, Batch batch, CommitDone done) override {
+        engine_->commit(partition, std::move(batch), std::move(done));
+    }
+    Result<void> trim_journal(PartitionId partition, Sequence before) override {
+        return engine_->trim_journal(partition, before);
+    }
+    void stop() override { engine_->stop(); }
+
+  private:
+    TemporaryFolder folder_;
+    std::unique_ptr<rocksdb::Engine> engine_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Memory, EngineContract,
+                         ::testing::Values(EngineFactory{
+                             "memory", [] { return std::make_unique<memory::Engine>(); }}));
+INSTANTIATE_TEST_SUITE_P(RocksDb, EngineContract,
+                         ::testing::Values(EngineFactory{
+                             "rocksdb", [] { return std::make_unique<TemporaryEngine>(); }}));
+
+TEST(PrefixRange, EndsBehindTheLastKeyWithThePrefix) {
+    EXPECT_EQ(prefix_range("a").end, "b");
+    EXPECT_EQ(prefix_range("a\xff").end, "b");
+    EXPECT_EQ(prefix_range("\xff").end, "");
+}
+
+TEST(MemoryEngine, MayLoseTheReplyToACommitThatItApplied) {
+    memory::Engine engine({.lost_replies_percent = 100});
+    ASSERT_TRUE(engine.create_partition(PartitionId(9)));
+    Batch batch;
+    batch.put("oa", "1");
+    EXPECT_EQ(commit_and_wait(engine, PartitionId(9), std::move(batch)).error().code(),
+              Code::unavailable);
+    EXPECT_EQ(engine.get(PartitionId(9), "oa").value(), "1");
+}
+
+TEST(RocksDbEngine, FindsEverythingAgainAfterItWasClosed) {
+    TemporaryFolder folder;
+    Sequence before = 0;
+    {
+        const auto engine = open(folder.path());
+        ASSERT_TRUE(engine->create_partition(PartitionId(9)));
+        Batch batch;
+        batch.put("oa", "1");
+        batch.append("entry");
+        before = commit_and_wait(*engine, PartitionId(9), std::move(batch))->last_sequence;
+    }
+    const auto engine = open(folder.path());
+    EXPECT_EQ(engine->get(PartitionId(9), "oa").value(), "1");
+    Batch batch;
+    batch.append("entry");
+    EXPECT_GT(commit_and_wait(*engine, PartitionId(9), std::move(batch))->last_sequence, before);
+}
+
+TEST(RocksDbEngine, RefusesAFolderThatIsInUse) {
+    TemporaryFolder folder;
+    const auto engine = open(folder.path());
+    const std::shared_ptr<Log> log = null_log();
+    const auto second = rocksdb::Engine::open({.path = folder.path()}, Limits(), *log);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code(), Code::unavailable);
+}
+
+// The child commits row after row and writes each number to the pipe once its commit is
+// acknowledged.
+[[noreturn]] void commit_until_killed(const std::string& path, int pipe, int round) {
+    const auto engine = open(path);
+    if (!engine->create_partition(PartitionId(9))) ::_exit(1);
+    for (std::uint32_t i = 0;; ++i) {
+        Batch batch;
+        batch.put("o" + std::to_string(round) + "." + std::to_string(i), "x");
+        if (!commit_and_wait(*engine, PartitionId(9), std::move(batch))) ::_exit(1);
+        if (::write(pipe, &i, sizeof i) != sizeof i) ::_exit(1);
+    }
+}
+
+TEST(RocksDbEngine, KeepsWhatItAcknowledgedWhenItIsKilled) {
+    TemporaryFolder folder;
+    for (int round = 0; round < 3; ++round) {
+        int pipe[2];
+        ASSERT_EQ(::pipe(pipe), 0);
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) commit_until_killed(folder.path(), pipe[1], round);
+        ::close(pipe[1]);
+        std::uint32_t last = 0;
+        for (int i = 0; i < 50; ++i)
+            ASSERT_EQ(::read(pipe[0], &last, sizeof last), static_cast<ssize_t>(sizeof last));
+        ::kill(child, SIGKILL);
+        while (::read(pipe[0], &last, sizeof last) == static_cast<ssize_t>(sizeof last)) {
+        }
+        ::close(pipe[0]);
+        ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+        const auto engine = open(folder.path());
+        for (std::uint32_t i = 0; i <= last; ++i)
+            EXPECT_EQ(
+                engine->get(PartitionId(9), "o" + std::to_string(round) + "." + std::to_string(i))
+                    .value(),
+                "x");
+    }
+}
+
+}  // namespace
+}  // namespace weir::kv

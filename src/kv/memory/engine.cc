@@ -1,0 +1,139 @@
+#include "kv/memory/engine.h"
+
+#include "base/check.h"
+#include "kv/batch_rules.h"
+
+namespace weir::kv::memory {
+namespace {
+
+constexpr std::uint64_t short_page_rows_max = 3;
+
+}  // namespace
+
+bool Engine::chance(unsigned percent) { return random_() % 100 < percent; }
+
+Engine::Rows* Engine::find(PartitionId partition) {
+    const auto found = partitions_.find(partition.value());
+    return found == partitions_.end() ? nullptr : &found->second;
+}
+
+Result<void> Engine::create_partition(PartitionId partition) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    partitions_.try_emplace(partition.value());
+    return {};
+}
+
+Result<void> Engine::drop_partition(PartitionId partition) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    partitions_.erase(partition.value());
+    return {};
+}
+
+Result<std::optional<std::string>> Engine::try_get(PartitionId partition, std::string_view key) {
+    {
+        MutexLock lock(mutex_);
+        if (chance(options_.would_block_percent)) return fail(Code::would_block);
+    }
+    return get(partition, key);
+}
+
+Result<std::optional<std::string>> Engine::get(PartitionId partition, std::string_view key) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    const Rows* rows = find(partition);
+    if (rows == nullptr) return fail(Code::not_found, "no such partition");
+    const auto row = rows->find(key);
+    if (row == rows->end()) return std::nullopt;
+    return row->second;
+}
+
+Result<ScanEnd> Engine::scan(PartitionId partition, const Range& range, const RowVisitor& visit) {
+    std::vector<Row> page;
+    ScanEnd end;
+    {
+        MutexLock lock(mutex_);
+        if (stopped_) return fail(Code::unavailable);
+        const Rows* rows = find(partition);
+        if (rows == nullptr) return fail(Code::not_found, "no such partition");
+        std::size_t rows_max = limits_.scan_rows_max;
+        if (chance(options_.short_pages_percent)) rows_max = 1 + random_() % short_page_rows_max;
+        for (auto row = rows->lower_bound(range.begin); row != rows->end(); ++row) {
+            if (!range.end.empty() && row->first >= range.end) break;
+            if (page.size() == rows_max) {
+                end.resume = row->first;
+                break;
+            }
+            page.push_back({row->first, row->second});
+        }
+    }
+    // Outside the lock, so that a visitor may use the engine.
+    for (const Row& row : page)
+        if (!visit(row.key, row.value)) return ScanEnd{};
+    return end;
+}
+
+Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    if (commits_left_ && *commits_left_ == 0) return fail(Code::io_error, "the disk died");
+    Rows* rows = find(partition);
+    if (rows == nullptr) return fail(Code::not_found, "no such partition");
+    for (const Condition& condition : batch.conditions) {
+        const auto row = rows->find(condition.key);
+        const bool holds = condition.value ? row != rows->end() && row->second == *condition.value
+                                           : row == rows->end();
+        if (!holds) return fail(Code::conflict);
+    }
+    if (commits_left_) --*commits_left_;
+    for (const Row& row : batch.puts) (*rows)[row.key] = row.value;
+    for (const std::string& key : batch.removes) rows->erase(key);
+    for (const std::string& entry : batch.appends) (*rows)[journal_key(++last_sequence_)] = entry;
+    if (chance(options_.lost_replies_percent)) return fail(Code::unavailable, "the reply was lost");
+    return Committed{.last_sequence = batch.appends.empty() ? 0 : last_sequence_};
+}
+
+void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
+    check_batch(batch, limits_);
+    done(apply(partition, batch));
+}
+
+Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    Rows* rows = find(partition);
+    if (rows == nullptr) return fail(Code::not_found, "no such partition");
+    rows->erase(rows->lower_bound(journal_key(0)), rows->lower_bound(journal_key(before)));
+    return {};
+}
+
+void Engine::stop() {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+}
+
+void Engine::fail_after(std::uint64_t commits) {
+    MutexLock lock(mutex_);
+    commits_left_ = commits;
+}
+
+void Engine::heal() {
+    MutexLock lock(mutex_);
+    commits_left_.reset();
+}
+
+std::vector<Row> Engine::rows(PartitionId partition) {
+    MutexLock lock(mutex_);
+    std::vector<Row> all;
+    if (const Rows* rows = find(partition))
+        for (const auto& [key, value] : *rows) all.push_back({key, value});
+    return all;
+}
+
+std::size_t Engine::partitions() {
+    MutexLock lock(mutex_);
+    return partitions_.size();
+}
+
+}  // namespace weir::kv::memory

@@ -1,0 +1,225 @@
+#include "kv/rocksdb/committer.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace weir::kv::rocksdb {
+namespace {
+
+// Partition 0 is the engine's own.
+const PartitionId engine_partition{0};
+constexpr std::string_view format_row = "format", format = "1";
+constexpr std::string_view sequence_row = "s";
+constexpr char partition_prefix = 'P';
+
+// A group is one write of RocksDB's and held in memory twice.
+constexpr std::size_t group_bytes_max = 32 * MiB;
+
+std::string partition_row(PartitionId partition) {
+    std::string key(1, partition_prefix);
+    append_be64(key, partition.value());
+    return key;
+}
+
+std::string be64(std::uint64_t value) {
+    std::string bytes;
+    append_be64(bytes, value);
+    return bytes;
+}
+
+}  // namespace
+
+Committer::Committer(Database& database, const Limits& limits, Log& log)
+    : database_(database), limits_(limits), log_(log) {}
+
+Result<void> Committer::start() {
+    TRY(const std::optional<std::string> found, database_.get(engine_partition, format_row, false));
+    if (found && *found != format)
+        return fail(
+            Code::invalid_request,
+            fmt::format("the database has format {}, this program reads {}", *found, format));
+    TRY(const std::optional<std::string> sequence,
+        database_.get(engine_partition, sequence_row, false));
+    if (sequence) last_sequence_ = read_be64(*sequence);
+    {
+        MutexLock lock(mutex_);
+        const std::string begin = full_key(engine_partition, std::string(1, partition_prefix));
+        std::unique_ptr<::rocksdb::Iterator> rows(database_.db().NewIterator(
+            ::rocksdb::ReadOptions(), database_.family(partition_prefix)));
+        for (rows->Seek(begin); rows->Valid() && rows->key().starts_with(begin); rows->Next())
+            partitions_.insert(read_be64(rows->key().ToStringView().substr(begin.size())));
+        if (!rows->status().ok()) return fail(to_error(rows->status(), "reading the partitions"));
+    }
+    if (!found) {
+        ::rocksdb::WriteBatch first;
+        first.Put(database_.family(format_row.front()), full_key(engine_partition, format_row),
+                  std::string(format));
+        TRY_VOID(write(first));
+    }
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
+
+void Committer::stop() {
+    {
+        MutexLock lock(mutex_);
+        stopping_ = true;
+    }
+    waiting_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Committer::submit(Job job) {
+    Code refused = Code::slow_down;
+    {
+        MutexLock lock(mutex_);
+        if (stopping_) {
+            refused = Code::unavailable;
+        } else if (queue_.size() < limits_.commit_queue_max) {
+            queue_.push_back(std::move(job));
+            if (queue_.size() == 1) waiting_.notify_one();
+            return;
+        }
+    }
+    job.done(fail(refused));
+}
+
+bool Committer::has_partition(PartitionId partition) const {
+    MutexLock lock(mutex_);
+    return partitions_.contains(partition.value());
+}
+
+void Committer::run() {
+    for (;;) {
+        std::vector<Job> group = take_group();
+        if (group.empty()) return;
+        commit_group(std::move(group));
+    }
+}
+
+// A partition is dropped in a group of its own: what a range deletion hides is not in the overlay.
+std::vector<Committer::Job> Committer::take_group() {
+    std::vector<Job> group;
+    MutexLock lock(mutex_);
+    while (queue_.empty() && !stopping_) waiting_.wait(mutex_);
+    std::size_t bytes = 0;
+    while (!queue_.empty() && group.size() < limits_.commit_group_max && bytes < group_bytes_max) {
+        const bool alone = queue_.front().kind == Kind::drop_partition;
+        if (alone && !group.empty()) break;
+        bytes += queue_.front().batch.bytes();
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+        if (alone) break;
+    }
+    return group;
+}
+
+void Committer::commit_group(std::vector<Job> group) {
+    ::rocksdb::WriteBatch writes;
+    Overlay overlay;
+    std::vector<Result<Committed>> outcomes;
+    outcomes.reserve(group.size());
+    const Sequence sequence_before = last_sequence_;
+    for (const Job& job : group) outcomes.push_back(add(job, writes, overlay));
+    if (last_sequence_ != sequence_before)
+        writes.Put(database_.family(sequence_row.front()), full_key(engine_partition, sequence_row),
+                   be64(last_sequence_));
+    if (writes.Count() > 0) {
+        if (Result<void> written = write(writes); !written) {
+            for (Result<Committed>& outcome : outcomes)
+                if (outcome) outcome = fail(written.error());
+        }
+    }
+    ++groups_;
+    batches_ += group.size();
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        if (outcomes[i] && group[i].kind != Kind::change) {
+            MutexLock lock(mutex_);
+            if (group[i].kind == Kind::create_partition)
+                partitions_.insert(group[i].partition.value());
+            if (group[i].kind == Kind::drop_partition)
+                partitions_.erase(group[i].partition.value());
+        }
+        group[i].done(std::move(outcomes[i]));
+    }
+}
+
+Result<bool> Committer::holds(PartitionId partition, const Condition& condition,
+                              const Overlay& overlay) const {
+    if (const auto changed = overlay.find(full_key(partition, condition.key));
+        changed != overlay.end())
+        return changed->second.has_value() == condition.value.has_value() &&
+               (!condition.value || *changed->second == *condition.value);
+    TRY(const std::optional<std::string> present, database_.get(partition, condition.key, false));
+    return present == condition.value;
+}
+
+Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay) {
+    if (job.kind == Kind::create_partition) {
+        writes.Put(database_.family(partition_prefix),
+                   full_key(engine_partition, partition_row(job.partition)), "1");
+        return Committed{};
+    }
+    if (job.kind == Kind::drop_partition) {
+        const std::string begin = be64(job.partition.value()),
+                          end = be64(job.partition.value() + 1);
+        for (::rocksdb::ColumnFamilyHandle* family : database_.families())
+            writes.DeleteRange(family, begin, end);
+        writes.Delete(database_.family(partition_prefix),
+                      full_key(engine_partition, partition_row(job.partition)));
+        return Committed{};
+    }
+    if (!has_partition(job.partition)) return fail(Code::not_found, "no such partition");
+    for (const Condition& condition : job.batch.conditions) {
+        TRY(const bool held, holds(job.partition, condition, overlay));
+        if (!held) {
+            ++conflicts_;
+            return fail(Code::conflict);
+        }
+    }
+    for (const Row& row : job.batch.puts) {
+        std::string key = full_key(job.partition, row.key);
+        writes.Put(database_.family(row.key.front()), key, row.value);
+        overlay[std::move(key)] = row.value;
+    }
+    for (const std::string& removed : job.batch.removes) {
+        std::string key = full_key(job.partition, removed);
+        writes.Delete(database_.family(removed.front()), key);
+        overlay[std::move(key)] = std::nullopt;
+    }
+    Committed committed;
+    for (const std::string& entry : job.batch.appends) {
+        committed.last_sequence = ++last_sequence_;
+        writes.Put(database_.family(journal_prefix),
+                   full_key(job.partition, journal_key(last_sequence_)), entry);
+    }
+    return committed;
+}
+
+Result<void> Committer::write(::rocksdb::WriteBatch& writes) {
+    if (write_failed_) {
+        // RocksDB stopped writing; ask it whether the cause is gone.
+        if (const ::rocksdb::Status resumed = database_.db().Resume(); !resumed.ok())
+            return fail(to_error(resumed, "the database still cannot write"));
+        write_failed_ = false;
+        log_.info("the database writes again");
+    }
+    ::rocksdb::WriteOptions options;
+    options.sync = true;
+    const ::rocksdb::Status status = database_.db().Write(options, &writes);
+    if (status.ok()) return {};
+    write_failed_ = true;
+    Error error = to_error(status, "writing to the database");
+    log_.error("{}", error.describe());
+    return fail(std::move(error));
+}
+
+Stats Committer::stats() const {
+    MutexLock lock(mutex_);
+    return {
+        .groups = groups_, .batches = batches_, .conflicts = conflicts_, .queued = queue_.size()};
+}
+
+}  // namespace weir::kv::rocksdb

@@ -1,0 +1,143 @@
+#include "kv/rocksdb/engine.h"
+
+#include <rocksdb/db.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "kv/batch_rules.h"
+#include "kv/rocksdb/committer.h"
+#include "kv/rocksdb/database.h"
+
+namespace weir::kv::rocksdb {
+
+class Engine::Implementation {
+  public:
+    Implementation(std::unique_ptr<Database> opened, const Limits& limits_in, Log& log)
+        : limits(limits_in), database(std::move(opened)), committer(*database, limits, log) {}
+
+    const Limits limits;
+    const std::unique_ptr<Database> database;
+    Committer committer;
+};
+
+Engine::Engine(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+Engine::~Engine() { stop(); }
+
+Result<std::unique_ptr<Engine>> Engine::open(const Options& options, const Limits& limits,
+                                             Log& log) {
+    TRY(std::unique_ptr<Database> database, Database::open(options, limits));
+    auto implementation = std::make_unique<Implementation>(std::move(database), limits, log);
+    TRY_VOID(implementation->committer.start());
+    return std::unique_ptr<Engine>(new Engine(std::move(implementation)));
+}
+
+namespace {
+
+// The committer's reply as the caller's wait.
+Result<void> submit_and_wait(Committer& committer, Committer::Kind kind, PartitionId partition) {
+    Mutex mutex;
+    ConditionVariable done;
+    std::optional<Result<Committed>> outcome;
+    committer.submit({.kind = kind,
+                      .partition = partition,
+                      .batch = {},
+                      .done = [&](Result<Committed> committed) {
+                          MutexLock lock(mutex);
+                          outcome = std::move(committed);
+                          done.notify_one();
+                      }});
+    MutexLock lock(mutex);
+    while (!outcome) done.wait(mutex);
+    if (!*outcome) return fail(outcome->error());
+    return {};
+}
+
+}  // namespace
+
+Result<void> Engine::create_partition(PartitionId partition) {
+    CHECK(partition.value() != 0);
+    if (implementation_->committer.has_partition(partition)) return {};
+    return submit_and_wait(implementation_->committer, Committer::Kind::create_partition,
+                           partition);
+}
+
+Result<void> Engine::drop_partition(PartitionId partition) {
+    CHECK(partition.value() != 0);
+    return submit_and_wait(implementation_->committer, Committer::Kind::drop_partition, partition);
+}
+
+Result<std::optional<std::string>> Engine::try_get(PartitionId partition, std::string_view key) {
+    return implementation_->database->get(partition, key, true);
+}
+
+Result<std::optional<std::string>> Engine::get(PartitionId partition, std::string_view key) {
+    TRY(std::optional<std::string> value, implementation_->database->get(partition, key, false));
+    if (!value && !implementation_->committer.has_partition(partition))
+        return fail(Code::not_found, "no such partition");
+    return value;
+}
+
+Result<ScanEnd> Engine::scan(PartitionId partition, const Range& range, const RowVisitor& visit) {
+    if (!implementation_->committer.has_partition(partition))
+        return fail(Code::not_found, "no such partition");
+    const char kind = range.begin.empty() ? '\0' : range.begin.front();
+    // One kind of row a scan: kinds may lie in different column families.
+    CHECK(range.end.empty() || kind == '\0' || range.end.front() <= kind + 1);
+    const std::string begin = full_key(partition, range.begin);
+    std::string end = full_key(partition, range.end);
+    if (range.end.empty()) {
+        end.clear();
+        append_be64(end, partition.value() + 1);
+    }
+    const ::rocksdb::Slice upper_bound(end);
+    ::rocksdb::ReadOptions read;
+    read.iterate_upper_bound = &upper_bound;
+    Database& database = *implementation_->database;
+    std::unique_ptr<::rocksdb::Iterator> rows(
+        database.db().NewIterator(read, database.family(kind)));
+    std::size_t count = 0;
+    for (rows->Seek(begin); rows->Valid(); rows->Next()) {
+        const std::string_view key = rows->key().ToStringView().substr(8);
+        if (count++ == implementation_->limits.scan_rows_max)
+            return ScanEnd{.resume = std::string(key)};
+        if (!visit(key, rows->value().ToStringView())) return ScanEnd{};
+    }
+    if (!rows->status().ok()) return fail(to_error(rows->status(), "scanning rows"));
+    return ScanEnd{};
+}
+
+void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
+    check_batch(batch, implementation_->limits);
+    implementation_->committer.submit({.kind = Committer::Kind::change,
+                                       .partition = partition,
+                                       .batch = std::move(batch),
+                                       .done = std::move(done)});
+}
+
+Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
+    Database& database = *implementation_->database;
+    const ::rocksdb::Status status = database.db().DeleteRange(
+        ::rocksdb::WriteOptions(), database.family(journal_prefix),
+        full_key(partition, journal_key(0)), full_key(partition, journal_key(before)));
+    if (!status.ok()) return fail(to_error(status, "trimming the journal"));
+    return {};
+}
+
+void Engine::stop() { implementation_->committer.stop(); }
+
+Stats Engine::stats() const {
+    Stats stats = implementation_->committer.stats();
+    Database& database = *implementation_->database;
+    std::uint64_t memtable_bytes = 0;
+    for (::rocksdb::ColumnFamilyHandle* family : database.families()) {
+        std::uint64_t bytes = 0;
+        if (database.db().GetIntProperty(family, "rocksdb.cur-size-all-mem-tables", &bytes))
+            memtable_bytes += bytes;
+    }
+    stats.memtable_bytes = memtable_bytes;
+    stats.block_cache_bytes = database.block_cache().GetUsage();
+    return stats;
+}
+
+}  // namespace weir::kv::rocksdb

@@ -1,0 +1,61 @@
+#pragma once
+// The embedded engine: RocksDB 7.8, its write-ahead log synced before any commit is acknowledged.
+// One committer thread takes the batches that wait, checks the conditions of each against the
+// database and the batches before it, numbers the journal entries, and writes the whole group with
+// one sync; meanwhile the next group gathers.
+//
+// Owned by main(); safe from any thread. A write that fails fails its whole group; RocksDB then
+// refuses writes until the cause is gone, which the committer asks it to find out at every new
+// group.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "kv/engine.h"
+
+namespace weir::kv::rocksdb {
+
+struct Options {
+    std::string path;  // made if it is not there
+};
+
+struct Stats {
+    std::uint64_t groups = 0;
+    std::uint64_t batches = 0;
+    std::uint64_t conflicts = 0;
+    std::size_t queued = 0;
+    std::uint64_t memtable_bytes = 0;
+    std::uint64_t block_cache_bytes = 0;
+};
+
+class Engine final : public kv::Engine {
+  public:
+    // Fails with one sentence when the database cannot be opened or another process holds it.
+    static Result<std::unique_ptr<Engine>> open(const Options& options, const Limits& limits,
+                                                Log& log);
+    ~Engine() override;
+
+    Result<void> create_partition(PartitionId partition) override;
+    Result<void> drop_partition(PartitionId partition) override;
+    Result<std::optional<std::string>> try_get(PartitionId partition,
+                                               std::string_view key) override;
+    Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) override;
+    Result<ScanEnd> scan(PartitionId partition, const Range& range,
+                         const RowVisitor& visit) override;
+    void commit(PartitionId partition, Batch batch, CommitDone done) override;
+    Result<void> trim_journal(PartitionId partition, Sequence before) override;
+    void stop() override;
+
+    Stats stats() const;
+
+  private:
+    class Implementation;
+    explicit Engine(std::unique_ptr<Implementation> implementation);
+
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace weir::kv::rocksdb
