@@ -1,0 +1,79 @@
+#pragma once
+// Blobs as files, one each, on any POSIX file system: <root>/<writer>/<sequence >> 12>/<blob id>. docs/FORMAT.md.
+//
+// Durable means: fdatasync of the file and fsync of its directory, both shared with whoever asks at the same time.
+// Removing syncs nothing: a name that comes back after a power cut is an orphan or still has its garbage row.
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "blob/store.h"
+#include "io/disk.h"
+#include "io/group_sync.h"
+
+namespace weir::blob::local {
+
+struct Options {
+    std::string root;
+    std::uint32_t writer = 0;
+    std::uint64_t reserve_bytes = 0;  // create() fails with no_space below this, so that deleting still works
+    std::size_t open_max = 1024;      // blobs that are kept open for readers
+};
+
+class Store final : public blob::Store {
+  public:
+    // Makes the root if it is missing.
+    static Result<std::unique_ptr<Store>> open(const Options& options, io::Disk& disk, Log& log);
+
+    Result<std::unique_ptr<Writer>> create(const CreateHint& hint) override;
+    Result<std::shared_ptr<const Reader>> open(BlobId id) override;
+    std::shared_ptr<const Reader> try_open(BlobId id) override;
+    Result<void> remove(BlobId id) override;
+    Result<void> punch(BlobId id, std::uint64_t offset, std::uint64_t length) override;
+    Result<void> list(BlobId from, const std::function<bool(const BlobInfo&)>& visit) override;
+    std::uint64_t next_sequence() const override { return next_sequence_.load(); }
+    Result<Space> space() const override;
+
+    std::size_t open_count() const;
+    const std::string& root() const { return options_.root; }
+
+  private:
+    struct IdHash {
+        std::size_t operator()(const BlobId& id) const;
+    };
+    using Opened = std::list<std::pair<BlobId, std::shared_ptr<const Reader>>>;
+
+    Store(const Options& options, io::Disk& disk, Log& log) : options_(options), disk_(disk), log_(log) {}
+
+    Result<std::shared_ptr<io::GroupSync>> directory_for(BlobId id);
+    Result<void> check_space(std::uint64_t bytes);
+    std::shared_ptr<const Reader> keep_open(BlobId id, std::shared_ptr<const Reader> reader);
+    Result<bool> list_directory(const std::string& path, BlobId from,
+                                const std::function<bool(const BlobInfo&)>& visit);
+
+    const Options options_;
+    io::Disk& disk_;
+    Log& log_;
+    std::atomic<std::uint64_t> next_sequence_ = 0;
+
+    Mutex directory_mutex_;
+    std::string directory_ GUARDED_BY(directory_mutex_);  // the newest
+    std::shared_ptr<io::GroupSync> directory_sync_ GUARDED_BY(directory_mutex_);
+
+    std::atomic<std::uint64_t> free_bytes_ = 0;
+    std::atomic<std::int64_t> free_checked_ms_ = -1'000'000;
+
+    mutable Mutex open_mutex_;
+    Opened opened_ GUARDED_BY(open_mutex_);  // most recently used first
+    std::unordered_map<BlobId, Opened::iterator, IdHash> by_id_ GUARDED_BY(open_mutex_);
+};
+
+// Where the blob's file lies under `root`.
+std::string blob_path(const std::string& root, BlobId id);
+
+}  // namespace weir::blob::local
