@@ -1,0 +1,55 @@
+#include "io/blocking_pool.h"
+
+namespace weir::io {
+
+bool BlockingPool::submit(std::function<void()> work) {
+    MutexLock lock(mutex_);
+    if (stopping_ || queue_.size() >= queue_max_) return false;
+    queue_.push_back(std::move(work));
+    if (idle_ >= queue_.size() || threads_.size() == threads_max_) {
+        work_waits_.notify_one();
+    } else {
+        threads_.emplace_back([this] { run(); });
+    }
+    return true;
+}
+
+void BlockingPool::run() {
+    MutexLock lock(mutex_);
+    for (;;) {
+        while (queue_.empty() && !stopping_) {
+            ++idle_;
+            work_waits_.wait(mutex_);
+            --idle_;
+        }
+        if (queue_.empty()) return;
+        const std::function<void()> work = std::move(queue_.front());
+        queue_.pop_front();
+        mutex_.unlock();
+        work();
+        mutex_.lock();
+    }
+}
+
+void BlockingPool::stop() {
+    std::vector<std::thread> threads;
+    {
+        MutexLock lock(mutex_);
+        stopping_ = true;
+        threads.swap(threads_);
+    }
+    work_waits_.notify_all();
+    for (std::thread& thread : threads) thread.join();
+}
+
+std::size_t BlockingPool::queued() const {
+    MutexLock lock(mutex_);
+    return queue_.size();
+}
+
+std::size_t BlockingPool::threads() const {
+    MutexLock lock(mutex_);
+    return threads_.size();
+}
+
+}  // namespace weir::io

@@ -1,0 +1,78 @@
+#include "io/buffer_pool.h"
+
+#include <new>
+
+#include "base/check.h"
+
+namespace weir::io {
+namespace {
+
+constexpr std::align_val_t alignment{4096};
+
+}  // namespace
+
+void Buffer::reset() {
+    if (pool_ != nullptr) std::exchange(pool_, nullptr)->give_back(std::exchange(bytes_, {}));
+}
+
+BufferPool::BufferPool(std::size_t buffer_bytes, std::size_t buffers_max)
+    : buffer_bytes_(buffer_bytes), buffers_max_(buffers_max) {}
+
+BufferPool::~BufferPool() {
+    MutexLock lock(mutex_);
+    CHECK(free_.size() == made_);
+    for (std::byte* bytes : free_) ::operator delete[](bytes, alignment);
+}
+
+Buffer BufferPool::take() {
+    if (free_.empty()) {
+        if (made_ == buffers_max_) return {};
+        free_.push_back(static_cast<std::byte*>(::operator new[](buffer_bytes_, alignment)));
+        ++made_;
+    }
+    std::byte* bytes = free_.back();
+    free_.pop_back();
+    return Buffer(this, {bytes, buffer_bytes_});
+}
+
+Buffer BufferPool::try_acquire() {
+    MutexLock lock(mutex_);
+    return waiting_.empty() ? take() : Buffer();
+}
+
+void BufferPool::acquire(std::function<void(Buffer)> ready) {
+    Buffer buffer;
+    {
+        MutexLock lock(mutex_);
+        if (waiting_.empty()) buffer = take();
+        if (!buffer) {
+            waiting_.push_back(std::move(ready));
+            return;
+        }
+    }
+    ready(std::move(buffer));
+}
+
+void BufferPool::give_back(std::span<std::byte> bytes) {
+    std::function<void(Buffer)> next;
+    {
+        MutexLock lock(mutex_);
+        if (!waiting_.empty()) {
+            next = std::move(waiting_.front());
+            waiting_.pop_front();
+        } else if (free_.size() >= idle_max) {
+            ::operator delete[](bytes.data(), alignment);
+            --made_;
+        } else {
+            free_.push_back(bytes.data());
+        }
+    }
+    if (next) next(Buffer(this, bytes));
+}
+
+std::size_t BufferPool::in_use() const {
+    MutexLock lock(mutex_);
+    return made_ - free_.size();
+}
+
+}  // namespace weir::io

@@ -1,0 +1,71 @@
+#pragma once
+// Page-aligned buffers of one size, bounded in number and used again, so that bodies neither grow memory nor fault fresh
+// pages in. Whoever finds none leaves a callback and is called when one comes back.
+//
+// Owned by main(), outlives its Buffers; safe from any thread.
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace weir::io {
+
+class BufferPool;
+
+// One buffer, given back when it goes.
+class Buffer {
+  public:
+    Buffer() = default;
+    Buffer(BufferPool* pool, std::span<std::byte> bytes) : pool_(pool), bytes_(bytes) {}
+    ~Buffer() { reset(); }
+    Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        reset();
+        pool_ = std::exchange(other.pool_, nullptr);
+        bytes_ = std::exchange(other.bytes_, {});
+        return *this;
+    }
+
+    explicit operator bool() const { return pool_ != nullptr; }
+    std::span<std::byte> bytes() const { return bytes_; }
+    void reset();
+
+  private:
+    BufferPool* pool_ = nullptr;
+    std::span<std::byte> bytes_;
+};
+
+class BufferPool {
+  public:
+    BufferPool(std::size_t buffer_bytes, std::size_t buffers_max);
+    ~BufferPool();
+
+    // Empty if all are in use.
+    Buffer try_acquire();
+    // Calls `ready` with a buffer: at once, or later from the thread that gave one back. First come, first served.
+    void acquire(std::function<void(Buffer)> ready);
+
+    std::size_t buffer_bytes() const { return buffer_bytes_; }
+    std::size_t in_use() const;
+
+  private:
+    friend class Buffer;
+    void give_back(std::span<std::byte> bytes);
+    Buffer take() REQUIRES(mutex_);
+
+    // Free buffers beyond this many go back to the system, so that an idle server is small.
+    static constexpr std::size_t idle_max = 8;
+
+    const std::size_t buffer_bytes_, buffers_max_;
+    mutable Mutex mutex_;
+    std::vector<std::byte*> free_ GUARDED_BY(mutex_);
+    std::size_t made_ GUARDED_BY(mutex_) = 0;
+    std::deque<std::function<void(Buffer)>> waiting_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::io

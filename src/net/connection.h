@@ -1,0 +1,67 @@
+#pragma once
+// One accepted connection on its core: coroutines over a Stream's steps, with deadlines.
+//
+// Made and destroyed on its core, used by one coroutine at a time. Every operation ends with Code::timeout once its
+// deadline has passed, and with Code::cancelled when the peer or a drain cuts the connection off.
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "io/blocking_pool.h"
+#include "net/core.h"
+#include "net/stream.h"
+#include "net/task.h"
+
+namespace weir::net {
+
+class Connection {
+  public:
+    // Takes the descriptor over. `pool` is where file ranges that are not in memory are sent from.
+    Connection(Core& core, int descriptor, std::unique_ptr<Stream> stream, std::string peer, io::BlockingPool& pool);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Core& core() { return core_; }
+    const std::string& peer() const { return peer_; }
+
+    // From now on an operation may make no progress for this long.
+    void set_timeout(std::uint64_t timeout_ms);
+
+    Task<Result<void>> handshake();
+    // At least one byte; 0 where the peer has ended.
+    Task<Result<std::size_t>> read_some(std::span<std::byte> out);
+    // What is there already, without a wait; 0 for nothing yet.
+    Task<Result<void>> write(std::span<const std::byte> bytes, bool more);
+    Task<Result<void>> write(std::span<const std::byte> head, std::span<const std::byte> body);
+    Task<Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
+
+    void shutdown() { stream_->shutdown(); }
+    // For the core.
+    void check_deadline(std::chrono::steady_clock::time_point now);
+    void cut_off();
+
+    std::uint64_t bytes_in() const { return bytes_in_; }
+    std::uint64_t bytes_out() const { return bytes_out_; }
+
+  private:
+    Task<Result<void>> wait(Want want);
+    Result<void> interrupted() const;
+    void progress();
+
+    Core& core_;
+    boost::asio::posix::basic_stream_descriptor<Executor> descriptor_;
+    std::unique_ptr<Stream> stream_;
+    std::string peer_;
+    io::BlockingPool& pool_;
+    std::chrono::milliseconds timeout_{60'000};
+    std::chrono::steady_clock::time_point deadline_;
+    bool timed_out_ = false;
+    bool cut_off_ = false;
+    std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
+};
+
+}  // namespace weir::net
