@@ -81,7 +81,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::next(std::span<const std::byte> inp
     // Clients differ in how many line ends they put last.
     if (++end_bytes_ > end_bytes_max || (as_text(input)[0] != '\r' && as_text(input)[0] != '\n'))
         return malformed("something follows its end");
-    return Step{.consumed = 1, .payload = {}};
+    return Step{.consumed = 1};
 }
 
 Result<ChunkedDecoder::Step> ChunkedDecoder::take_line_bytes(std::span<const std::byte> input) {
@@ -94,7 +94,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::take_line_bytes(std::span<const std
         TRY_VOID(take_line());
         line_.clear();
     }
-    return Step{.consumed = taken, .payload = {}};
+    return Step{.consumed = taken};
 }
 
 Result<void> ChunkedDecoder::take_line() {

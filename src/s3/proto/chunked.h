@@ -29,8 +29,8 @@ namespace weir::s3 {
 using Trailers = std::vector<std::pair<std::string, std::string>>;
 
 struct ChunkedBody {
-    std::uint64_t decoded_bytes = 0;         // x-amz-decoded-content-length
-    std::vector<std::string> trailer_names;  // x-amz-trailer, lower case
+    std::uint64_t decoded_bytes = 0;              // x-amz-decoded-content-length
+    std::vector<std::string> trailer_names = {};  // x-amz-trailer, lower case
 };
 
 // From the headers of a request whose payload is one of the three chunked kinds:
@@ -40,8 +40,8 @@ Result<ChunkedBody> parse_chunked_body(const RequestView& view);
 class ChunkedDecoder {
   public:
     struct Step {
-        std::size_t consumed = 0;            // of the input; at least 1
-        std::span<const std::byte> payload;  // within the input; often empty
+        std::size_t consumed = 0;                 // of the input; at least 1
+        std::span<const std::byte> payload = {};  // within the input; often empty
     };
 
     // `key` is of use for the signed kinds only. Without a trailer kind, trailers are refused.

@@ -16,7 +16,7 @@
 namespace weir::s3 {
 
 struct ObjectState {
-    std::string_view etag;  // without quotes; empty for a delete marker
+    std::string_view etag = {};  // without quotes; empty for a delete marker
     UnixNanos last_modified = 0;
     std::uint64_t size_bytes = 0;
     bool delete_marker = false;

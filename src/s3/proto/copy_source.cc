@@ -46,7 +46,7 @@ Result<CopySource> parse_rename_source(std::string_view header, std::string_view
                         "A rename takes the current version of its source.");
         return source;
     }
-    CopySource source{.bucket = std::string(bucket), .key = {}, .version_id = {}};
+    CopySource source{.bucket = std::string(bucket)};
     TRY(source.key, decode(header));
     TRY_VOID(check_object_key(source.key));
     return source;

@@ -12,9 +12,9 @@
 namespace weir::s3 {
 
 struct CopySource {
-    std::string bucket;
-    std::string key;
-    std::optional<std::string> version_id;
+    std::string bucket = {};
+    std::string key = {};
+    std::optional<std::string> version_id = {};
 };
 
 // "bucket/key" or "/bucket/key", percent-encoded with `+` for a space, then perhaps

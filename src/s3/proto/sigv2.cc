@@ -197,9 +197,13 @@ Result<void> verify_v2(const SignedRequest& request, const SignatureV2& signatur
         return equal_constant_time(base64_encode(hash::hmac_sha1(secret, text)),
                                    signature.signature);
     };
-    // What the client sent, or S3's encoding of it where something between changed the spelling.
+    // What the client sent, or S3's encoding of it where something between changed the spelling;
+    // and botocore signs a bucket with a slash that it does not send.
     const std::string path = percent_encode(request.path, /*keep_slash=*/true);
-    if (matches(request.raw_path) || (path != request.raw_path && matches(path))) return {};
+    const bool bare_bucket = request.view.key.empty() && !request.raw_path.ends_with('/');
+    if (matches(request.raw_path) || (path != request.raw_path && matches(path)) ||
+        (bare_bucket && matches(path + "/")))
+        return {};
     return fail(Code::signature_does_not_match);
 }
 

@@ -47,6 +47,22 @@ std::string_view host_name(std::string_view host) {
     return host;
 }
 
+// What stands before the longest of the domains; nullopt for a domain itself and for other names.
+std::optional<std::string_view> bucket_of_host(std::string_view name,
+                                               std::span<const std::string> domains) {
+    std::optional<std::string_view> bucket;
+    for (const std::string_view domain : domains) {
+        if (equal_ignoring_case(name, domain)) return std::nullopt;
+        if (domain.empty() || name.size() < domain.size() + 2) continue;
+        const std::string_view front = name.substr(0, name.size() - domain.size() - 1);
+        if (name[front.size()] != '.' ||
+            !equal_ignoring_case(name.substr(front.size() + 1), domain))
+            continue;
+        if (!bucket || front.size() < bucket->size()) bucket = front;
+    }
+    return bucket;
+}
+
 }  // namespace
 
 std::string percent_encode(std::string_view text, bool keep_slash) {
@@ -114,17 +130,10 @@ Result<Target> parse_target(std::string_view raw) {
 Place find_place(std::string_view path, std::string_view host,
                  std::span<const std::string> domains) {
     path.remove_prefix(path.starts_with('/') ? 1 : 0);
-    const std::string_view name = host_name(host);
-    for (const std::string_view domain : domains) {
-        if (domain.empty() || name.size() < domain.size() + 2) continue;
-        const std::size_t dot = name.size() - domain.size() - 1;
-        if (name[dot] == '.' && equal_ignoring_case(name.substr(dot + 1), domain))
-            return {.bucket = std::string(name.substr(0, dot)),
-                    .key = std::string(path),
-                    .bucket_in_host = true};
-    }
+    if (const std::optional<std::string_view> bucket = bucket_of_host(host_name(host), domains))
+        return {.bucket = std::string(*bucket), .key = std::string(path), .bucket_in_host = true};
     const std::size_t slash = path.find('/');
-    Place place{.bucket = std::string(path.substr(0, slash)), .key = {}};
+    Place place{.bucket = std::string(path.substr(0, slash))};
     if (slash != std::string_view::npos) place.key = path.substr(slash + 1);
     return place;
 }

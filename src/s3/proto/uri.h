@@ -34,13 +34,13 @@ struct Target {
 Result<Target> parse_target(std::string_view raw);
 
 struct Place {
-    std::string bucket;  // empty: the service itself
-    std::string key;     // empty: the bucket itself
+    std::string bucket = {};  // empty: the service itself
+    std::string key = {};     // empty: the bucket itself
     bool bucket_in_host = false;
 };
 
-// Virtual-host style where `host` (a Host header, port and all) is a name under one of `domains`;
-// path style otherwise. `path` is decoded.
+// Virtual-host style where `host` (a Host header, port and all) is a name under one of `domains`,
+// the longest that fits; path style otherwise. `path` is decoded.
 Place find_place(std::string_view path, std::string_view host,
                  std::span<const std::string> domains);
 
