@@ -34,10 +34,14 @@ class Connection {
     Task<Result<void>> handshake();
     // At least one byte; 0 where the peer has ended.
     Task<Result<std::size_t>> read_some(std::span<std::byte> out);
-    // What is there already, without a wait; 0 for nothing yet.
+    // All of the bytes; `more`: something follows at once, so a packet may wait for it.
     Task<Result<void>> write(std::span<const std::byte> bytes, bool more);
     Task<Result<void>> write(std::span<const std::byte> head, std::span<const std::byte> body);
     Task<Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
+
+    // Between requests nothing is lost by cutting the connection off.
+    void set_idle(bool idle) { idle_ = idle; }
+    bool idle() const { return idle_; }
 
     void shutdown() { stream_->shutdown(); }
     // For the core.
@@ -61,6 +65,7 @@ class Connection {
     std::chrono::steady_clock::time_point deadline_;
     bool timed_out_ = false;
     bool cut_off_ = false;
+    bool idle_ = false;
     std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
 };
 

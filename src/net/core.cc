@@ -42,8 +42,13 @@ void Core::remove(Connection& connection) {
     --connections_;
 }
 
-void Core::cancel_all() {
+void Core::cut_off_all() {
     for (Connection* connection : open_) connection->cut_off();
+}
+
+void Core::cut_off_idle() {
+    for (Connection* connection : open_)
+        if (connection->idle()) connection->cut_off();
 }
 
 Task<void> Core::watch_deadlines() {

@@ -40,8 +40,9 @@ class Core {
     std::size_t connections() const { return connections_.load(); }
     void add(Connection& connection);
     void remove(Connection& connection);
-    // Cuts off every connection: their operations end with cancelled.
-    void cancel_all();
+    // Cuts connections off: their operations end with cancelled.
+    void cut_off_all();
+    void cut_off_idle();
 
   private:
     Task<void> watch_deadlines();

@@ -1,0 +1,63 @@
+#pragma once
+// A request's body, pulled by the handler: by Content-Length or chunked, decoded. Until the handler first reads, nothing
+// is asked of a client that waits for 100 Continue.
+//
+// Belongs to its request, on its core.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "http/message.h"
+#include "net/connection.h"
+
+namespace weir::http {
+
+// Bytes that were received before they were asked for: the end of a read that held a head.
+class ReceiveBuffer {
+  public:
+    std::span<const std::byte> bytes() const { return std::span(storage_).subspan(begin_, end_ - begin_); }
+    void consume(std::size_t count) { begin_ += count; }
+    // Space for at least `count` more; committed() says how many came.
+    std::span<std::byte> prepare(std::size_t count);
+    void committed(std::size_t count) { end_ += count; }
+
+  private:
+    std::vector<std::byte> storage_;
+    std::size_t begin_ = 0, end_ = 0;
+};
+
+class BodyReader {
+  public:
+    BodyReader(net::Connection& connection, ReceiveBuffer& buffer, const RequestHead& head);
+
+    // Some bytes of the body; 0 at its end. incomplete_body when the client goes away, invalid_encoding for chunks that
+    // are none.
+    net::Task<Result<std::size_t>> read_some(std::span<std::byte> out);
+
+    bool at_end() const { return at_end_; }
+    // Has the client been told to send, or did it never wait?
+    bool asked_for() const { return !must_continue_; }
+    std::uint64_t bytes_read() const { return bytes_read_; }
+
+  private:
+    enum class ChunkState { size_line, data, data_end, trailer };
+
+    net::Task<Result<void>> send_continue();
+    net::Task<Result<std::size_t>> read_raw(std::span<std::byte> out);
+    net::Task<Result<std::string>> read_line();
+    net::Task<Result<void>> next_chunk();
+
+    net::Connection& connection_;
+    ReceiveBuffer& buffer_;
+    const bool chunked_;
+    bool must_continue_;
+    bool at_end_;
+    std::uint64_t left_;  // of the body, or of the chunk
+    ChunkState chunk_state_ = ChunkState::size_line;
+    std::uint64_t bytes_read_ = 0;
+};
+
+}  // namespace weir::http

@@ -1,0 +1,59 @@
+#pragma once
+// HTTP messages as handlers see them. A RequestHead's views are valid until the handler's coroutine ends.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::http {
+
+struct Field {
+    std::string_view name;
+    std::string_view value;  // without outer white space
+};
+
+struct RequestHead {
+    std::string_view method;
+    std::string_view target;  // as it was sent
+    std::vector<Field> fields;  // in order, repeated ones as they came
+    std::string_view peer;
+    bool keep_alive = true;
+    bool chunked = false;
+    bool expects_continue = false;
+    std::optional<std::uint64_t> content_length;
+
+    // The first of that name, whatever its case.
+    std::optional<std::string_view> field(std::string_view name) const;
+};
+
+// Part of an open file.
+struct FileRange {
+    std::shared_ptr<const int> descriptor;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+// How a reply went, for logs and metrics.
+struct Sent {
+    std::uint64_t bytes_in = 0;   // head and body
+    std::uint64_t bytes_out = 0;
+    bool complete = false;
+};
+
+struct Response {
+    unsigned status = 200;
+    std::vector<std::pair<std::string, std::string>> fields;  // without Content-Length, Date, Server, Connection
+    std::string body;               // or
+    std::vector<FileRange> files;   // sent in order
+    // For HEAD: the length that GET would have.
+    std::optional<std::uint64_t> content_length;
+    bool close = false;  // the connection ends after this reply
+    std::function<void(const Sent&)> on_sent;
+};
+
+}  // namespace weir::http
