@@ -11,12 +11,10 @@ namespace weir::meta {
 namespace {
 
 // Where a listing that ended at `after` goes on: behind all that rolls up to it, or right behind
-// the key.
-std::string resume_key(const std::string& after, std::string_view prefix,
-                       std::string_view delimiter) {
-    if (common_prefix(after, prefix, delimiter) == after) {
-        if (std::optional<std::string> next = after_prefix(after)) return *std::move(next);
-    }
+// the key; nullopt if nothing can follow.
+std::optional<std::string> resume_key(const std::string& after, std::string_view prefix,
+                                      std::string_view delimiter) {
+    if (common_prefix(after, prefix, delimiter) == after) return after_prefix(after);
     return after + '\0';
 }
 
@@ -171,8 +169,11 @@ Result<Listing> list_objects(kv::Engine& engine, kv::PartitionId partition,
     const std::optional<std::string> end_key = after_prefix(query.prefix);
     const std::string end = end_key ? current_row(*end_key) : std::string(1, current_prefix + 1);
     std::string begin = query.prefix;
-    if (!query.after.empty())
-        begin = std::max(begin, resume_key(query.after, query.prefix, query.delimiter));
+    if (!query.after.empty()) {
+        std::optional<std::string> resume = resume_key(query.after, query.prefix, query.delimiter);
+        if (!resume) return listing;
+        begin = std::max(begin, *std::move(resume));
+    }
     std::string seek = current_row(begin);
     std::size_t count = 0;
     Result<void> outcome;
@@ -227,7 +228,10 @@ Result<VersionsListing> list_versions(kv::Engine& engine, kv::PartitionId partit
             if (!marker) return fail(Code::invalid_argument, "Invalid version id specified");
             begin = std::max(begin, query.key_marker);
         } else {
-            begin = std::max(begin, resume_key(query.key_marker, query.prefix, query.delimiter));
+            std::optional<std::string> resume =
+                resume_key(query.key_marker, query.prefix, query.delimiter);
+            if (!resume) return listing;
+            begin = std::max(begin, *std::move(resume));
         }
     }
     VersionStream stream(engine, partition);

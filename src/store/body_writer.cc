@@ -123,6 +123,7 @@ Result<StoredBody> BodyWriter::finish() {
     body.checksum_rows.push_back(
         {meta::checksum_row(extent.blob(), extent.offset()), meta::encode(blocks)});
     body.blob = std::move(blob_);
+    if (plan_.slot) body.shared = plan_.slot->writer;
     return body;
 }
 

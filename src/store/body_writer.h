@@ -66,6 +66,8 @@ struct StoredBody {
     std::vector<meta::Extent> extents;  // else: where it lies
     std::vector<kv::Row> checksum_rows;
     std::unique_ptr<UncommittedBlob> blob;  // null for inline bytes, slots and copies
+    // A slot's: while it is held, the shared blob is not discarded as unused.
+    std::shared_ptr<blob::Writer> shared;
 
     void keep() {
         if (blob) blob->keep();

@@ -30,6 +30,12 @@ kv::PartitionId new_partition() {
 Result<Bucket> ObjectStore::create_bucket(const std::string& name, const std::string& owner,
                                           const std::string& location) {
     const std::string row = meta::bucket_row(name);
+    if (Result<Bucket> other = find_bucket(name); other) {
+        return fail(other->owner == owner ? Code::bucket_already_owned_by_you
+                                          : Code::bucket_already_exists);
+    } else if (other.error().code() != Code::no_such_bucket) {
+        return fail(std::move(other).error());
+    }
     TRY(const std::vector<Bucket> owned,
         list_buckets(owner, "", "", context_.limits.buckets_per_owner_max));
     if (owned.size() >= context_.limits.buckets_per_owner_max) return fail(Code::too_many_buckets);
@@ -51,9 +57,8 @@ Result<Bucket> ObjectStore::create_bucket(const std::string& name, const std::st
     if (present == bytes)
         return finish_creating(entry, bytes);  // applied although the reply was lost
     if (claimed.error().code() != Code::conflict) return fail(std::move(claimed).error());
-    TRY(const Bucket other, find_bucket(name));
-    return fail(other.owner == owner ? Code::bucket_already_owned_by_you
-                                     : Code::bucket_already_exists);
+    // Somebody was faster, and may have deleted it again since.
+    return create_bucket(name, owner, location);
 }
 
 // The partition and its fence exist before the name leads to them. Whoever meets a bucket half made
@@ -83,8 +88,17 @@ Result<Bucket> ObjectStore::finish_creating(const meta::BucketEntry& entry,
     if (published) return to_bucket(active);
     // Somebody else finished it, or the reply was lost.
     TRY(const std::optional<std::string> present, context_.kv.get(meta::system_partition, row));
-    if (present != meta::encode(active)) return fail(std::move(published).error());
-    return to_bucket(active);
+    if (present == meta::encode(active)) return to_bucket(active);
+    if (published.error().code() != Code::conflict) return fail(std::move(published).error());
+    if (present) {
+        TRY(const meta::BucketEntry other, meta::decode<meta::BucketEntry>(*present));
+        if (other.partition() == entry.partition()) return to_bucket(other);
+    }
+    // Finished and deleted since; the partition may have been made anew by us after it was dropped.
+    kv::Batch drain;
+    drain.put(meta::drain_row(entry.partition()), bytes);
+    TRY_VOID(kv::commit_and_wait(context_.kv, meta::system_partition, std::move(drain)));
+    return fail(Code::no_such_bucket);
 }
 
 Result<Bucket> ObjectStore::find_bucket(const std::string& name, Wait wait) {
@@ -120,27 +134,64 @@ Result<void> ObjectStore::set_fence_state(kv::PartitionId partition, const std::
     return {};
 }
 
+// Closes the bucket to changes; gives the fence as it stands then.
+Result<Fence> ObjectStore::close_bucket(const Bucket& bucket) {
+    constexpr int attempts_max = 100;
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        TRY(std::optional<std::string> bytes,
+            or_no_bucket(context_.kv.get(bucket.partition, meta::fence_row)));
+        if (!bytes) return fail(Code::no_such_bucket);
+        TRY(meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
+        if (fence.state() == meta::BUCKET_DELETING)
+            return Fence{.bytes = *std::move(bytes), .record = std::move(fence)};
+        Result<void> closed =
+            or_no_bucket(set_fence_state(bucket.partition, *bytes, fence, meta::BUCKET_DELETING));
+        if (!closed && closed.error().code() != Code::conflict) return fail(closed.error());
+    }
+    return fail(Code::slow_down);
+}
+
 Result<void> ObjectStore::delete_bucket(const std::string& name) {
     TRY(const Bucket bucket, find_bucket(name));
     // Looked at before the fence, so that refusing a full bucket disturbs nobody.
-    TRY(const bool empty_before, is_empty(bucket.partition));
+    TRY(const bool empty_before, or_no_bucket(is_empty(bucket.partition)));
     if (!empty_before) return fail(Code::bucket_not_empty);
-    TRY(std::optional<std::string> bytes, context_.kv.get(bucket.partition, meta::fence_row));
-    if (!bytes) return fail(Code::no_such_bucket);
-    TRY(meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
-    if (fence.state() != meta::BUCKET_DELETING) {
-        TRY_VOID(set_fence_state(bucket.partition, *bytes, fence, meta::BUCKET_DELETING));
-        TRY(bytes, context_.kv.get(bucket.partition, meta::fence_row));
-        if (!bytes) return fail(Code::no_such_bucket);
-        TRY(fence, meta::decode<meta::BucketFence>(*bytes));
+    for (;;) {
+        TRY(const Fence fence, close_bucket(bucket));
+        TRY(const bool deleted, delete_closed(bucket, fence));
+        if (deleted) return {};
     }
-    // From here no commit of an object passes; what passed before is seen now.
-    TRY(const bool empty, is_empty(bucket.partition));
+}
+
+Result<void> ObjectStore::finish_deleting(const Bucket& bucket) {
+    TRY(std::optional<std::string> bytes, context_.kv.get(bucket.partition, meta::fence_row));
+    if (!bytes) return {};
+    TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
+    if (record.state() != meta::BUCKET_DELETING) return {};
+    const Result<bool> done =
+        delete_closed(bucket, {.bytes = *std::move(bytes), .record = std::move(record)});
+    if (!done && done.error().code() != Code::bucket_not_empty) return fail(done.error());
+    return {};
+}
+
+// From the fence on no commit of an object passes; what passed before is seen now. False if the
+// bucket was opened meanwhile.
+Result<bool> ObjectStore::delete_closed(const Bucket& bucket, const Fence& fence) {
+    TRY(const bool empty, or_no_bucket(is_empty(bucket.partition)));
     if (!empty) {
-        TRY_VOID(set_fence_state(bucket.partition, *bytes, fence, meta::BUCKET_ACTIVE));
+        Result<void> opened = or_no_bucket(
+            set_fence_state(bucket.partition, fence.bytes, fence.record, meta::BUCKET_ACTIVE));
+        // Another who deletes opened it already.
+        if (!opened && opened.error().code() != Code::conflict) return fail(opened.error());
         return fail(Code::bucket_not_empty);
     }
-    return drop_from_directory(name, bucket);
+    // Another who deletes and saw an object may have opened the bucket while we looked; since
+    // generations only grow, the same bytes say that it was closed all the time.
+    TRY(const std::optional<std::string> still,
+        or_no_bucket(context_.kv.get(bucket.partition, meta::fence_row)));
+    if (still != fence.bytes) return false;
+    TRY_VOID(drop_from_directory(bucket.name, bucket));
+    return true;
 }
 
 // The name goes; the partition stays, listed in a row `X`, until the reclaimer has given back what
@@ -166,6 +217,7 @@ Result<std::vector<Bucket>> ObjectStore::list_buckets(const std::string& owner,
     kv::Range range = kv::prefix_range(meta::bucket_row(prefix));
     if (!after.empty()) range.begin = std::max(range.begin, meta::bucket_row(after) + '\0');
     std::vector<Bucket> buckets;
+    if (count_max == 0) return buckets;
     Result<void> outcome;
     TRY_VOID(kv::scan_all(context_.kv, meta::system_partition, std::move(range),
                           [&](std::string_view, std::string_view value) {
@@ -201,9 +253,13 @@ Result<void> ObjectStore::each_bucket(const std::function<Result<void>(const Buc
     return {};
 }
 
-Result<meta::Versioning> ObjectStore::versioning(const Bucket& bucket) {
-    TRY(const Fence fence, read_fence(context_.kv, bucket.partition));
-    return fence.record.versioning();
+Result<meta::Versioning> ObjectStore::versioning(const Bucket& bucket, Wait wait) {
+    TRY(const std::optional<std::string> bytes,
+        wait == Wait::yes ? context_.kv.get(bucket.partition, meta::fence_row)
+                          : context_.kv.try_get(bucket.partition, meta::fence_row));
+    if (!bytes) return fail(Code::no_such_bucket);
+    TRY(const meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
+    return fence.versioning();
 }
 
 Result<void> ObjectStore::set_versioning(const Bucket& bucket, meta::Versioning versioning) {
@@ -212,7 +268,9 @@ Result<void> ObjectStore::set_versioning(const Bucket& bucket, meta::Versioning 
         if (fence.versioning() == versioning) return {};
         fence.set_versioning(versioning);
         fence.set_generation(fence.generation() + 1);
-        transaction.batch().put(std::string(meta::fence_row), meta::encode(fence));
+        kv::Row row{std::string(meta::fence_row), meta::encode(fence)};
+        transaction.prove_by(row);
+        transaction.batch().put(std::move(row.key), std::move(row.value));
         meta::JournalEntry entry;
         entry.set_operation(meta::JOURNAL_BUCKET);
         entry.set_time_nanos(transaction.now());

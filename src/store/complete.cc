@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/random.h"
 #include "hash/crc_combine.h"
 #include "meta/keys.h"
 #include "meta/records.h"
@@ -234,7 +237,7 @@ Result<std::optional<meta::ObjectRecord>> ObjectStore::completed_before(
 
 Result<meta::ObjectRecord> ObjectStore::complete_upload(const Bucket& bucket,
                                                         const CompleteRequest& request) {
-    constexpr int attempts_max = 100;
+    constexpr int attempts_max = 50;
     for (int attempt = 0;; ++attempt) {
         Result<Fenced> fenced = fence_upload(bucket, request.key, request.upload_id);
         if (!fenced) {
@@ -248,8 +251,12 @@ Result<meta::ObjectRecord> ObjectStore::complete_upload(const Bucket& bucket,
         Result<meta::ObjectRecord> completed = complete_fenced(bucket, request, *fenced);
         if (completed) return completed;
         const Code code = completed.error().code();
-        if ((code == Code::conflict || code == Code::no_such_upload) && attempt < attempts_max)
+        if ((code == Code::conflict || code == Code::no_such_upload) && attempt < attempts_max) {
+            // Two that take the fence from each other in turn would never end.
+            const std::uint64_t pause_ms_max = std::uint64_t(1) << std::min(attempt, 9);
+            std::this_thread::sleep_for(std::chrono::milliseconds(random_u64() % pause_ms_max));
             continue;
+        }
         if (fate_is_known(code)) reopen_upload(bucket, request.key, request.upload_id, *fenced);
         return completed;
     }

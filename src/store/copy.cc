@@ -5,8 +5,8 @@
 // the blob outlives whichever user goes first, and a crash between the steps leaves a reference
 // without a user, which fsck mends.
 
-#include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -21,12 +21,16 @@ namespace {
 constexpr std::size_t referrer_bytes = 12;
 constexpr std::string_view reference_value = "1";
 
-using References = std::map<std::uint64_t, std::vector<std::string>>;  // home partition -> rows
+// Home partition -> blob, referrer.
+using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
 
 void add_reference(References& references, const meta::Extent& extent) {
-    std::vector<std::string>& rows = references[extent.home()];
-    std::string row = meta::reference_row(extent.blob(), extent.referrer());
-    if (std::ranges::find(rows, row) == rows.end()) rows.push_back(std::move(row));
+    references[extent.home()].emplace(extent.blob(), extent.referrer());
+}
+
+void put_references(const References::mapped_type& references, kv::Batch& batch) {
+    for (const auto& [blob, referrer] : references)
+        batch.put(meta::reference_row(blob, referrer), std::string(reference_value));
 }
 
 }  // namespace
@@ -47,6 +51,8 @@ Result<ObjectStore::Shared> ObjectStore::share_source(
     const std::string source_referrer = random_bytes(referrer_bytes),
                       new_referrer = random_bytes(referrer_bytes);
     Shared shared;
+    Fate fate = Fate::not_committed;
+    References put_elsewhere;  // in homes other than the source's partition, before the commit
     auto build = [&](Transaction& transaction) -> Result<void> {
         shared = Shared();
         TRY(Found found, find(bucket, key, version));
@@ -105,35 +111,61 @@ Result<ObjectStore::Shared> ObjectStore::share_source(
             transaction.batch().put(row, meta::encode(found.record));
             if (in_table) transaction.batch().put(body_row, meta::encode(table));
         }
-        for (const auto& [home, rows] : references) {
-            kv::Batch elsewhere;
-            kv::Batch& batch = home == bucket.partition.value() ? transaction.batch() : elsewhere;
-            for (const std::string& reference : rows)
-                batch.put(reference, std::string(reference_value));
-            if (&batch == &elsewhere)
-                TRY_VOID(
-                    kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(elsewhere)));
+        for (const auto& [home, users] : references) {
+            if (home == bucket.partition.value()) {
+                put_references(users, transaction.batch());
+                const auto& [blob, referrer] = *users.begin();  // a name that nobody else drew
+                transaction.prove_by(
+                    {meta::reference_row(blob, referrer), std::string(reference_value)});
+                continue;
+            }
+            kv::Batch batch;
+            put_references(users, batch);
+            put_elsewhere[home].insert(users.begin(), users.end());
+            Result<kv::Committed> put =
+                kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(batch));
+            // The home of a blob outlives every user, so the source went.
+            if (!put && put.error().code() == Code::not_found)
+                return fail(Code::conflict, "the source went while it was copied");
+            TRY_VOID(put);
         }
         shared.record = std::move(found.record);
         return {};
     };
     constexpr int attempts_max = 100;
     for (int attempt = 0;; ++attempt) {
-        Result<void> done = transact(context_, bucket.partition, build);
-        if (done) return shared;
-        if (done.error().code() != Code::conflict || attempt == attempts_max)
-            return fail(std::move(done).error());
+        Result<void> done = transact(context_, bucket.partition, build, &fate);
+        if (!done && done.error().code() == Code::conflict && attempt < attempts_max) continue;
+        // An earlier attempt may have seen another source.
+        for (auto& [home, users] : put_elsewhere) {
+            if (done || fate == Fate::unknown)
+                for (const auto& user : shared.references[home]) users.erase(user);
+        }
+        release(put_elsewhere);
+        if (!done) return fail(std::move(done).error());
+        return shared;
     }
 }
 
-// The new user did not come to be.
-void ObjectStore::release(const Shared& shared) {
-    for (const auto& [home, rows] : shared.references) {
+// The new users did not come to be. Their references go by way of the reclaimer, since the source
+// may have gone meanwhile, and left the blob to them. Only for blobs whose source is known to be
+// marked as shared: the reclaimer takes a blob without references for garbage.
+void ObjectStore::release(const References& references) {
+    for (const auto& [home, users] : references) {
+        if (users.empty()) continue;
+        meta::Garbage garbage;
+        for (const auto& [blob, referrer] : users) {
+            meta::Extent& extent = *garbage.add_blobs();
+            extent.set_blob(blob);
+            extent.set_referrer(referrer);
+            extent.set_home(home);
+        }
         kv::Batch batch;
-        for (const std::string& row : rows) batch.remove(row);
-        if (Result<kv::Committed> done =
-                kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(batch));
-            !done)
+        batch.put(meta::garbage_row(context_.clock.now(), random_u64()), meta::encode(garbage));
+        Result<kv::Committed> done =
+            kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(batch));
+        // No home: the references are gone with all others.
+        if (!done && done.error().code() != Code::not_found)
             context_.log.warn("a reference was left behind for fsck: {}", done.error().describe());
     }
 }
@@ -152,7 +184,7 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
     if (request.checksum_algorithm) {
         if (Result<void> summed = add_checksum(*request.checksum_algorithm, shared, record);
             !summed) {
-            release(shared);
+            release(shared.references);
             return fail(std::move(summed).error());
         }
     }
@@ -171,7 +203,7 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
             return {};
         },
         &fate);
-    if (fate == Fate::not_committed) release(shared);
+    if (fate == Fate::not_committed) release(shared.references);
     if (!committed) return fail(std::move(committed).error());
     return CopyResult{.source = shared.record, .record = std::move(record)};
 }
@@ -186,7 +218,7 @@ Result<meta::PartRecord> ObjectStore::copy_part(const Bucket& bucket,
     *source = shared.record;
     Result<meta::PartRecord> done = put_copied_part(bucket, request.part, shared);
     // An engine that cannot say may have committed: then the reference stays, for fsck to judge.
-    if (!done && fate_is_known(done.error().code())) release(shared);
+    if (!done && fate_is_known(done.error().code())) release(shared.references);
     return done;
 }
 

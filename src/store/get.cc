@@ -12,7 +12,7 @@ namespace {
 using Row = std::optional<std::string>;
 
 Result<Row> get_row(kv::Engine& kv, kv::PartitionId partition, const std::string& key, Wait wait) {
-    return wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key);
+    return or_no_bucket(wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key));
 }
 
 constexpr std::size_t digest_step_bytes = 1 * MiB;
@@ -52,28 +52,48 @@ Result<void> read_into(hash::Digester& digester, const blob::Reader& reader, std
     return {};
 }
 
-Result<Found> ObjectStore::find(const Bucket& bucket, const std::string& key,
-                                const std::optional<meta::VersionName>& version, Wait wait) {
-    const std::string current = meta::current_row(key);
-    TRY(Row bytes, get_row(context_.kv, bucket.partition, current, wait));
+// What the rows say now, which may be several moments: nullopt if they show no such version.
+Result<std::optional<Found>> ObjectStore::look_up(const Bucket& bucket, const std::string& key,
+                                                  const std::optional<meta::VersionName>& version,
+                                                  Wait wait, std::string& head_bytes) {
+    TRY(Row bytes, get_row(context_.kv, bucket.partition, meta::current_row(key), wait));
     if (!bytes) {
         TRY(bytes, get_row(context_.kv, bucket.partition, meta::marker_row(key), wait));
     }
-    if (!bytes) return fail(version ? Code::no_such_version : Code::no_such_key);
+    head_bytes = bytes.value_or("");
+    if (!bytes) return std::nullopt;
     TRY(meta::ObjectRecord head, meta::decode<meta::ObjectRecord>(*bytes));
     if (!version) return Found{.record = std::move(head), .latest = true};
     const bool is_head = version->null ? head.null_version()
                                        : !head.null_version() &&
                                              meta::same_version(head.version(), version->version);
     if (is_head) return Found{.record = std::move(head), .latest = true};
-    if (version->null && !head.has_null_at()) return fail(Code::no_such_version);
+    if (version->null && !head.has_null_at()) return std::nullopt;
     const std::string row =
         meta::version_row(key, version->null ? head.null_at() : version->version);
     TRY(Row older, get_row(context_.kv, bucket.partition, row, wait));
-    if (!older) return fail(Code::no_such_version);
+    if (!older) return std::nullopt;
     TRY(meta::ObjectRecord record, meta::decode<meta::ObjectRecord>(*older));
-    if (record.null_version() != version->null) return fail(Code::no_such_version);
+    if (record.null_version() != version->null) return std::nullopt;
     return Found{.record = std::move(record), .latest = false};
+}
+
+Result<Found> ObjectStore::find(const Bucket& bucket, const std::string& key,
+                                const std::optional<meta::VersionName>& version, Wait wait) {
+    // A version that moves between the rows while they are read could be overlooked in each: what
+    // is not there is only believed when the head stood still.
+    constexpr int looks_max = 100;
+    std::optional<std::string> head_before;
+    for (int look = 0; look < looks_max; ++look) {
+        std::string head;
+        TRY(std::optional<Found> found, look_up(bucket, key, version, wait, head));
+        if (found) return *std::move(found);
+        if (!version || head == head_before)
+            return fail(version ? Code::no_such_version : Code::no_such_key);
+        head_before = std::move(head);
+    }
+    return fail(Code::slow_down,
+                "The key changes faster than it can be read. Please reduce your request rate.");
 }
 
 Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key,
@@ -154,12 +174,12 @@ Result<hash::Digests> ObjectStore::digest_object(const Bucket& bucket, const std
 }
 
 Result<meta::Listing> ObjectStore::list(const Bucket& bucket, const meta::ListQuery& query) {
-    return meta::list_objects(context_.kv, bucket.partition, query);
+    return or_no_bucket(meta::list_objects(context_.kv, bucket.partition, query));
 }
 
 Result<meta::VersionsListing> ObjectStore::list_versions(const Bucket& bucket,
                                                          const meta::VersionsQuery& query) {
-    return meta::list_versions(context_.kv, bucket.partition, query);
+    return or_no_bucket(meta::list_versions(context_.kv, bucket.partition, query));
 }
 
 }  // namespace weir::store

@@ -68,7 +68,7 @@ Result<std::string> ObjectStore::create_upload(const Bucket& bucket, const Uploa
 Result<meta::UploadRecord> ObjectStore::find_upload(const Bucket& bucket, const std::string& key,
                                                     const std::string& upload_id) {
     TRY(const std::optional<std::string> bytes,
-        context_.kv.get(bucket.partition, meta::upload_row(key, upload_id)));
+        or_no_bucket(context_.kv.get(bucket.partition, meta::upload_row(key, upload_id))));
     if (!bytes) return fail(Code::no_such_upload);
     return meta::decode<meta::UploadRecord>(*bytes);
 }
@@ -166,6 +166,7 @@ Result<PartsListing> ObjectStore::list_parts(const Bucket& bucket, const std::st
                                              std::size_t parts_max) {
     PartsListing listing;
     TRY(listing.upload, find_upload(bucket, key, upload_id));
+    if (after >= part_number_max) return listing;
     TRY(listing.parts, read_parts(bucket, upload_id, after, parts_max + 1));
     if (listing.parts.size() > parts_max) {
         listing.parts.pop_back();

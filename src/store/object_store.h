@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -188,12 +189,15 @@ class ObjectStore {
     Result<Bucket> find_bucket(const std::string& name, Wait wait = Wait::yes);
     // bucket_not_empty while any version of any object is there; open uploads are aborted.
     Result<void> delete_bucket(const std::string& name);
+    // Whoever closed the bucket to look whether it is empty may have died since: deletes or opens
+    // it. Harmless if not.
+    Result<void> finish_deleting(const Bucket& bucket);
     // In the order of names, those after `after`; at most `count_max`.
     Result<std::vector<Bucket>> list_buckets(const std::string& owner, const std::string& prefix,
                                              const std::string& after, std::size_t count_max);
     // Buckets of every owner, for tools and background work.
     Result<void> each_bucket(const std::function<Result<void>(const Bucket&)>& visit);
-    Result<meta::Versioning> versioning(const Bucket& bucket);
+    Result<meta::Versioning> versioning(const Bucket& bucket, Wait wait = Wait::yes);
     Result<void> set_versioning(const Bucket& bucket, meta::Versioning versioning);
 
     // --- reading (get.cc)
@@ -255,10 +259,17 @@ class ObjectStore {
   private:
     // A source whose blobs somebody else may use too now (copy.cc).
     struct Shared;
+    // Home partition -> blob, referrer.
+    using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
     using Cut = std::function<Result<std::optional<ByteRange>>(std::uint64_t size)>;
 
+    Result<std::optional<Found>> look_up(const Bucket& bucket, const std::string& key,
+                                         const std::optional<meta::VersionName>& version, Wait wait,
+                                         std::string& head_bytes);
     Result<Bucket> finish_creating(const meta::BucketEntry& entry, const std::string& bytes);
     Result<bool> is_empty(kv::PartitionId partition);
+    Result<Fence> close_bucket(const Bucket& bucket);
+    Result<bool> delete_closed(const Bucket& bucket, const Fence& fence);
     Result<void> set_fence_state(kv::PartitionId partition, const std::string& expected,
                                  meta::BucketFence fence, meta::BucketState state);
     Result<void> drop_from_directory(const std::string& name, const Bucket& bucket);
@@ -266,7 +277,7 @@ class ObjectStore {
     Result<Shared> share_source(const Bucket& bucket, const std::string& key,
                                 const std::optional<meta::VersionName>& version,
                                 const Precondition& precondition, const Cut& cut);
-    void release(const Shared& shared);
+    void release(const References& references);
     Result<meta::PartRecord> put_copied_part(const Bucket& bucket, const PartId& part,
                                              const Shared& shared);
     Result<void> add_checksum(hash::Algorithm algorithm, const Shared& shared,

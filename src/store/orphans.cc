@@ -33,11 +33,14 @@ Result<bool> has_checksums(kv::Engine& kv, const std::vector<kv::PartitionId>& p
                            blob::BlobId id) {
     bool found = false;
     for (const kv::PartitionId partition : partitions) {
-        TRY_VOID(kv::scan_all(kv, partition, kv::prefix_range(meta::checksum_rows(id.encode())),
-                              [&](std::string_view, std::string_view) {
-                                  found = true;
-                                  return false;
-                              }));
+        const Result<void> scanned =
+            kv::scan_all(kv, partition, kv::prefix_range(meta::checksum_rows(id.encode())),
+                         [&](std::string_view, std::string_view) {
+                             found = true;
+                             return false;
+                         });
+        // A bucket that is half made or half gone has no partition.
+        if (!scanned && scanned.error().code() != Code::not_found) return fail(scanned.error());
         if (found) return true;
     }
     return false;
@@ -59,7 +62,10 @@ Result<std::uint32_t> register_writer(kv::Engine& kv) {
         Result<kv::Committed> done =
             kv::commit_and_wait(kv, meta::system_partition, std::move(batch));
         if (done) return static_cast<std::uint32_t>(writer);
-        if (done.error().code() != Code::conflict) return fail(std::move(done).error());
+        // A number whose reply was lost is left to nobody.
+        const Code code = done.error().code();
+        if (code != Code::conflict && code != Code::unavailable)
+            return fail(std::move(done).error());
     }
     return fail(Code::slow_down, "too many servers start at once");
 }

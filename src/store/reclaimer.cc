@@ -27,7 +27,8 @@ Result<std::vector<kv::Row>> read_rows(kv::Engine& kv, kv::PartitionId partition
 }
 
 bool gone(const Error& error) {
-    return error.code() == Code::not_found || error.code() == Code::conflict;
+    return error.code() == Code::not_found || error.code() == Code::conflict ||
+           error.code() == Code::no_such_bucket;
 }
 
 }  // namespace
@@ -81,15 +82,17 @@ void Reclaimer::run() {
 
 Result<void> Reclaimer::run_once(UnixNanos now) {
     TRY_VOID(save_low_water());
-    TRY_VOID(store_.each_bucket([&](const Bucket& bucket) -> Result<void> {
-        TRY_VOID(finish_deleting(bucket));
-        // A bucket that is being created has no partition yet, and one that was just deleted is
+    // One bucket's trouble is not the others'.
+    Result<void> first_error;
+    const auto note = [&](Result<void> done) {
+        // Gone: a bucket that is being created has no partition yet; one that was just deleted is
         // drained below.
-        if (Result<void> done = reclaim_partition(bucket.partition, now);
-            !done && !gone(done.error()))
-            return done;
-        if (Result<void> done = trim_journal(bucket.partition, now); !done && !gone(done.error()))
-            return done;
+        if (!done && !gone(done.error()) && first_error) first_error = std::move(done);
+    };
+    TRY_VOID(store_.each_bucket([&](const Bucket& bucket) -> Result<void> {
+        note(store_.finish_deleting(bucket));
+        note(reclaim_partition(bucket.partition, now));
+        note(trim_journal(bucket.partition, now));
         return {};
     }));
     TRY(const std::vector<kv::Row> drained,
@@ -97,31 +100,24 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
                   kv::prefix_range(std::string(1, meta::drain_prefix)), rows_a_round_max));
     for (const kv::Row& row : drained) {
         const kv::PartitionId partition(read_be64(std::string_view(row.key).substr(1)));
-        TRY_VOID(reclaim_partition(partition, now));
-        TRY_VOID(drain_partition(partition));
+        note(reclaim_partition(partition, now));
+        note(drain_partition(partition));
     }
-    return {};
-}
-
-// Whoever fenced the bucket to look whether it is empty may have died since; looking again is
-// harmless if not.
-Result<void> Reclaimer::finish_deleting(const Bucket& bucket) {
-    TRY(const std::optional<std::string> bytes, context_.kv.get(bucket.partition, meta::fence_row));
-    if (!bytes) return {};
-    TRY(const meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
-    if (fence.state() != meta::BUCKET_DELETING) return {};
-    Result<void> done = store_.delete_bucket(bucket.name);
-    if (done || done.error().code() == Code::bucket_not_empty || gone(done.error())) return {};
-    return done.error().code() == Code::no_such_bucket ? Result<void>() : done;
+    return first_error;
 }
 
 Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos now) {
+    Result<void> first_error;
+    kv::Range due{std::string(1, meta::garbage_prefix), meta::garbage_row(now + 1, 0)};
     for (;;) {
-        const kv::Range due{std::string(1, meta::garbage_prefix), meta::garbage_row(now + 1, 0)};
         TRY(const std::vector<kv::Row> rows,
             read_rows(context_.kv, partition, due, rows_a_round_max));
-        for (const kv::Row& row : rows) TRY_VOID(reclaim_row(partition, row));
-        if (rows.size() < rows_a_round_max) return {};
+        for (const kv::Row& row : rows) {
+            Result<void> done = reclaim_row(partition, row);
+            if (!done && first_error) first_error = std::move(done);
+        }
+        if (rows.size() < rows_a_round_max) return first_error;
+        due.begin = rows.back().key + '\0';
     }
 }
 
@@ -153,17 +149,32 @@ Result<void> Reclaimer::reclaim_blob(const meta::Extent& extent) {
     if (!id) return fail(Code::corrupt, "a garbage row names no blob");
     const kv::PartitionId home(extent.home());
     if (!extent.referrer().empty()) {
-        kv::Batch release;
-        release.remove(meta::reference_row(extent.blob(), extent.referrer()));
-        TRY_VOID(kv::commit_and_wait(context_.kv, home, std::move(release)));
-        TRY(const std::vector<kv::Row> others,
-            read_rows(context_.kv, home, kv::prefix_range(meta::reference_rows(extent.blob())), 1));
-        if (!others.empty()) return {};
+        TRY(const bool was_last, release(home, extent));
+        if (!was_last) return {};
     }
     TRY_VOID(context_.blobs.remove(*id));
-    TRY_VOID(forget_checksums(home, extent.blob()));
+    if (Result<void> done = forget_checksums(home, extent.blob());
+        !done && done.error().code() != Code::not_found)
+        return done;
     ++blobs_;
     return {};
+}
+
+// Whether nobody else uses the blob. A home that is gone was drained after its last reference went:
+// somebody died between that and what follows here.
+Result<bool> Reclaimer::release(kv::PartitionId home, const meta::Extent& extent) {
+    kv::Batch batch;
+    batch.remove(meta::reference_row(extent.blob(), extent.referrer()));
+    if (Result<kv::Committed> done = kv::commit_and_wait(context_.kv, home, std::move(batch));
+        !done) {
+        if (done.error().code() == Code::not_found) return true;
+        return fail(std::move(done).error());
+    }
+    const Result<std::vector<kv::Row>> others =
+        read_rows(context_.kv, home, kv::prefix_range(meta::reference_rows(extent.blob())), 1);
+    if (!others && others.error().code() == Code::not_found) return true;
+    if (!others) return fail(others.error());
+    return others->empty();
 }
 
 Result<void> Reclaimer::reclaim_range(const meta::Extent& extent) {
@@ -173,7 +184,10 @@ Result<void> Reclaimer::reclaim_range(const meta::Extent& extent) {
     if (!punched && punched.error().code() != Code::not_found) return punched;
     kv::Batch forget;
     forget.remove(meta::checksum_row(extent.blob(), extent.offset()));
-    TRY_VOID(kv::commit_and_wait(context_.kv, kv::PartitionId(extent.home()), std::move(forget)));
+    Result<kv::Committed> forgotten =
+        kv::commit_and_wait(context_.kv, kv::PartitionId(extent.home()), std::move(forget));
+    if (!forgotten && forgotten.error().code() != Code::not_found)
+        return fail(std::move(forgotten).error());
     ++ranges_;
     return {};
 }
@@ -181,6 +195,22 @@ Result<void> Reclaimer::reclaim_range(const meta::Extent& extent) {
 // A deleted bucket: the parts of uploads that were open go, then, once no garbage waits and no
 // other bucket refers to a blob that is told about here, the partition itself.
 Result<void> Reclaimer::drain_partition(kv::PartitionId partition) {
+    if (Result<bool> rest = drain_rows(partition);
+        !rest && rest.error().code() != Code::not_found) {
+        return fail(std::move(rest).error());
+    } else if (rest && !*rest) {
+        return {};
+    }
+    TRY_VOID(context_.kv.drop_partition(partition));
+    kv::Batch done;
+    done.remove(meta::drain_row(partition.value()));
+    TRY_VOID(kv::commit_and_wait(context_.kv, meta::system_partition, std::move(done)));
+    ++partitions_;
+    return {};
+}
+
+// Whether nothing is left that the partition must stay for.
+Result<bool> Reclaimer::drain_rows(kv::PartitionId partition) {
     for (;;) {
         TRY(const std::vector<kv::Row> parts,
             read_rows(context_.kv, partition, kv::prefix_range(std::string(1, meta::part_prefix)),
@@ -197,14 +227,9 @@ Result<void> Reclaimer::drain_partition(kv::PartitionId partition) {
     for (const char kind : {meta::garbage_prefix, meta::reference_prefix}) {
         TRY(const std::vector<kv::Row> rows,
             read_rows(context_.kv, partition, kv::prefix_range(std::string(1, kind)), 1));
-        if (!rows.empty()) return {};
+        if (!rows.empty()) return false;
     }
-    TRY_VOID(context_.kv.drop_partition(partition));
-    kv::Batch done;
-    done.remove(meta::drain_row(partition.value()));
-    TRY_VOID(kv::commit_and_wait(context_.kv, meta::system_partition, std::move(done)));
-    ++partitions_;
-    return {};
+    return true;
 }
 
 Result<void> Reclaimer::trim_journal(kv::PartitionId partition, UnixNanos now) {

@@ -40,13 +40,14 @@ class Reclaimer {
 
   private:
     void run();
-    Result<void> finish_deleting(const Bucket& bucket);
     Result<void> reclaim_partition(kv::PartitionId partition, UnixNanos now);
     Result<void> reclaim_row(kv::PartitionId partition, const kv::Row& row);
     Result<void> reclaim_blob(const meta::Extent& extent);
+    Result<bool> release(kv::PartitionId home, const meta::Extent& extent);
     Result<void> reclaim_range(const meta::Extent& extent);
     Result<void> forget_checksums(kv::PartitionId home, const std::string& blob);
     Result<void> drain_partition(kv::PartitionId partition);
+    Result<bool> drain_rows(kv::PartitionId partition);
     Result<void> trim_journal(kv::PartitionId partition, UnixNanos now);
     Result<void> save_low_water();
 

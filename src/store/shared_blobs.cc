@@ -1,9 +1,47 @@
 #include "store/shared_blobs.h"
 
 #include <algorithm>
+#include <shared_mutex>
 
 namespace weir::store {
 namespace {
+
+// Parts may still be arriving when their upload ends: from then on their writes fail, so that
+// nothing is written behind the end of what was sealed.
+class EndableWriter final : public blob::Writer {
+  public:
+    explicit EndableWriter(std::unique_ptr<blob::Writer> writer) : writer_(std::move(writer)) {}
+
+    blob::BlobId id() const override { return writer_->id(); }
+    Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+        const std::shared_lock lock(mutex_);
+        if (ended_) return fail(Code::no_such_upload);
+        return writer_->write_at(offset, bytes);
+    }
+    Result<void> sync() override {
+        const std::shared_lock lock(mutex_);
+        if (ended_) return fail(Code::no_such_upload);
+        return writer_->sync();
+    }
+    Result<void> seal(std::uint64_t size_bytes) override {
+        end();
+        return writer_->seal(size_bytes);
+    }
+    void discard() override {
+        end();
+        writer_->discard();
+    }
+
+  private:
+    void end() {
+        const std::unique_lock lock(mutex_);
+        ended_ = true;
+    }
+
+    const std::unique_ptr<blob::Writer> writer_;
+    std::shared_mutex mutex_;
+    bool ended_ = false;
+};
 
 // A stride below this makes files of scraps; such parts are better off alone (or inline).
 constexpr std::uint64_t stride_bytes_min = 1 * MiB;
@@ -39,7 +77,7 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
             return fail(std::move(writer).error());
         }
         shared.push_back({.stride_bytes = size_bytes,
-                          .writer = *std::move(writer),
+                          .writer = std::make_shared<EndableWriter>(*std::move(writer)),
                           .in_flight_bound = bound,
                           .taken = {},
                           .committed = false});
@@ -60,10 +98,12 @@ void SharedBlobs::committed(const std::string& upload_id, std::string_view blob)
         if (shared.writer->id().encode() == blob) shared.committed = true;
 }
 
-// Nobody refers to the blob, or what does stays as it is. A part that is being written keeps it; if
-// it is the first to be acknowledged, its checksum row tells the orphan check.
+// Nobody refers to the blob, or what does stays as it is. While a part is on its way into it the
+// fate is open: the orphan check of the next start will look.
 void SharedBlobs::forget(Shared& blob) {
-    if (!blob.committed && blob.writer.use_count() == 1) blob.writer->discard();
+    const bool unused = blob.writer.use_count() == 1;  // grows under our lock only
+    if (!blob.committed && !unused) return;
+    if (!blob.committed) blob.writer->discard();
     in_flight_.end(blob.in_flight_bound);
 }
 

@@ -1,7 +1,6 @@
 #include "store/transaction.h"
 
 #include <chrono>
-#include <set>
 #include <thread>
 
 #include "base/check.h"
@@ -44,7 +43,7 @@ bool fate_is_known(Code code) {
 }
 
 Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition) {
-    TRY(std::optional<std::string> bytes, kv.get(partition, meta::fence_row));
+    TRY(std::optional<std::string> bytes, or_no_bucket(kv.get(partition, meta::fence_row)));
     if (!bytes) return fail(Code::no_such_bucket);
     TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
     if (record.state() == meta::BUCKET_DELETING) return fail(Code::no_such_bucket);
@@ -61,9 +60,7 @@ Transaction::Transaction(const Context& context, kv::PartitionId partition, Fenc
 
 void Transaction::discard_blob(const meta::Extent& extent) {
     // A blob that several extents of one version lie in is reclaimed once.
-    for (const meta::Extent& known : garbage_.blobs())
-        if (known.blob() == extent.blob() && known.referrer() == extent.referrer()) return;
-    *garbage_.add_blobs() = extent;
+    if (discarded_.emplace(extent.blob(), extent.referrer()).second) *garbage_.add_blobs() = extent;
 }
 
 void Transaction::discard_range(const meta::Extent& extent) { *garbage_.add_ranges() = extent; }
@@ -76,6 +73,15 @@ bool Transaction::finish() {
     return !batch_.puts.empty() || !batch_.removes.empty();
 }
 
+Result<bool> Transaction::conditions_hold() const {
+    for (const kv::Condition& condition : batch_.conditions) {
+        TRY(const std::optional<std::string> value,
+            or_no_bucket(context_.kv.get(partition_, condition.key)));
+        if (value != condition.value) return false;
+    }
+    return true;
+}
+
 Result<void> transact(const Context& context, kv::PartitionId partition,
                       const std::function<Result<void>(Transaction&)>& build, Fate* fate) {
     Fate ignored;
@@ -86,6 +92,11 @@ Result<void> transact(const Context& context, kv::PartitionId partition,
         Transaction transaction(context, partition, std::move(fence));
         TRY_VOID(build(transaction));
         if (!transaction.finish()) {
+            TRY(const bool true_at_once, transaction.conditions_hold());
+            if (!true_at_once) {
+                pause_after(attempt);
+                continue;
+            }
             outcome = Fate::committed;
             return {};
         }
@@ -96,8 +107,8 @@ Result<void> transact(const Context& context, kv::PartitionId partition,
             return {};
         }
         const Code code = committed.error().code();
-        if (code == Code::slow_down || code == Code::not_found)
-            return fail(std::move(committed).error());
+        if (code == Code::not_found) return fail(Code::no_such_bucket);
+        if (code == Code::slow_down) return fail(std::move(committed).error());
         if (code != Code::conflict) {
             outcome = Fate::unknown;
             if (code == Code::unavailable && transaction.proof()) {

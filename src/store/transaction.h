@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,13 @@ struct Fence {
     std::string bytes;
     meta::BucketFence record;
 };
+
+// A partition that is not there was a deleted bucket's.
+template <typename T>
+Result<T> or_no_bucket(Result<T> result) {
+    if (!result && result.error().code() == Code::not_found) return fail(Code::no_such_bucket);
+    return result;
+}
 
 // no_such_bucket if the bucket is gone or going.
 Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition);
@@ -51,6 +59,9 @@ class Transaction {
 
     // Adds the garbage row; the batch is complete. False if there is nothing to commit.
     bool finish();
+    // For a batch that changes nothing: whether its conditions hold now, so that what was read was
+    // true at one moment.
+    Result<bool> conditions_hold() const;
 
   private:
     const Context& context_;
@@ -59,6 +70,7 @@ class Transaction {
     UnixNanos now_;
     kv::Batch batch_;
     meta::Garbage garbage_;
+    std::set<std::pair<std::string, std::string>> discarded_;  // blob, referrer
     std::optional<kv::Row> proof_;
 };
 
