@@ -92,9 +92,9 @@ std::string ListEncoding::operator()(std::string_view text) const {
     return url_ ? percent_encode(text, /*keep_slash=*/true) : std::string(text);
 }
 
-std::optional<std::string> ListEncoding::operator()(const std::optional<std::string>& text) const {
+std::optional<std::string> ListEncoding::optional(const std::optional<std::string>& text) const {
     if (!text) return std::nullopt;
-    return (*this)(std::string_view(*text));
+    return (*this)(*text);
 }
 
 Result<std::size_t> page_size(const std::optional<std::int64_t>& asked, std::string_view parameter,

@@ -78,6 +78,11 @@ void show_checksums(const meta::ObjectRecord& record, Message& message) {
     show_checksums(record.checksums(), record.checksum_type(), record.parts_count(), message);
 }
 
+// aws-chunked is how the body travelled, not what the object is.
+void set_content_encoding(meta::ObjectHeaders& headers, std::string_view value);
+Result<void> set_user_metadata(meta::ObjectHeaders& headers,
+                               const std::map<std::string, std::string>& metadata);
+
 // What the client said of the object, from any request that makes one; metadata_too_large.
 template <typename Request>
 Result<meta::ObjectHeaders> object_headers(const Request& request) {
@@ -102,11 +107,6 @@ Result<meta::ObjectHeaders> object_headers(const Request& request) {
     return headers;
 }
 
-// aws-chunked is how the body travelled, not what the object is.
-void set_content_encoding(meta::ObjectHeaders& headers, std::string_view value);
-Result<void> set_user_metadata(meta::ObjectHeaders& headers,
-                               const std::map<std::string, std::string>& metadata);
-
 // Owner as listings show it.
 Owner owner_of(const store::Bucket& bucket);
 
@@ -116,7 +116,7 @@ class ListEncoding {
     // invalid_argument for a type other than url.
     static Result<ListEncoding> from(const std::optional<std::string>& encoding_type);
     std::string operator()(std::string_view text) const;
-    std::optional<std::string> operator()(const std::optional<std::string>& text) const;
+    std::optional<std::string> optional(const std::optional<std::string>& text) const;
 
   private:
     explicit ListEncoding(bool url) : url_(url) {}

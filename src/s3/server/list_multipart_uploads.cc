@@ -20,7 +20,7 @@ Result<Reply> list_multipart_uploads(const Call& call) {
     message.upload_id_marker = request.upload_id_marker.value_or("");
     message.prefix = encode(request.prefix.value_or(""));
     if (request.delimiter && !request.delimiter->empty())
-        message.delimiter = encode(request.delimiter);
+        message.delimiter = encode.optional(request.delimiter);
     message.max_uploads = static_cast<std::int64_t>(max_uploads);
     message.is_truncated = listing.truncated;
     message.encoding_type = request.encoding_type;

@@ -60,7 +60,7 @@ Result<Reply> list_object_versions(const Call& call) {
     message.key_marker = encode(request.key_marker.value_or(""));
     message.version_id_marker = request.version_id_marker.value_or("");
     if (request.delimiter && !request.delimiter->empty())
-        message.delimiter = encode(request.delimiter);
+        message.delimiter = encode.optional(request.delimiter);
     message.max_keys = static_cast<std::int64_t>(max_keys);
     message.encoding_type = request.encoding_type;
     if (listing.truncated) {

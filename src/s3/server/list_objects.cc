@@ -51,7 +51,7 @@ Result<Reply> list_objects(const Call& call) {
     message.marker = encode(request.marker.value_or(""));
     message.max_keys = static_cast<std::int64_t>(max_keys);
     if (request.delimiter && !request.delimiter->empty()) {
-        message.delimiter = encode(request.delimiter);
+        message.delimiter = encode.optional(request.delimiter);
         // Without a delimiter the last key is the marker, and S3 leaves it out.
         if (listing.truncated) message.next_marker = encode(listing.next_after);
     }
@@ -84,14 +84,14 @@ Result<Reply> list_objects_v2(const Call& call) {
     message.name = request.bucket;
     message.prefix = encode(request.prefix.value_or(""));
     if (request.delimiter && !request.delimiter->empty())
-        message.delimiter = encode(request.delimiter);
+        message.delimiter = encode.optional(request.delimiter);
     message.max_keys = static_cast<std::int64_t>(max_keys);
     message.key_count =
         static_cast<std::int64_t>(listing.objects.size() + listing.common_prefixes.size());
     message.encoding_type = request.encoding_type;
     message.continuation_token = request.continuation_token;
     if (listing.truncated) message.next_continuation_token = base64_encode(listing.next_after);
-    message.start_after = encode(request.start_after);
+    message.start_after = encode.optional(request.start_after);
     Reply reply;
     write(message, reply);
     return reply;

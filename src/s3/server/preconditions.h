@@ -31,6 +31,12 @@ store::Precondition source_precondition(const std::optional<std::string>& if_mat
                                         const std::optional<UnixNanos>& if_modified_since,
                                         const std::optional<UnixNanos>& if_unmodified_since);
 
+// The four of RenameObject's target.
+store::Precondition rename_target_precondition(const std::optional<std::string>& if_match,
+                                               const std::optional<std::string>& if_none_match,
+                                               const std::optional<UnixNanos>& if_modified_since,
+                                               const std::optional<UnixNanos>& if_unmodified_since);
+
 ObjectState state_of(const meta::ObjectRecord& record);
 
 }  // namespace weir::s3

@@ -1,0 +1,60 @@
+#include "s3/server/authenticate.h"
+
+#include <fmt/format.h>
+
+#include "s3/proto/sigv2.h"
+
+namespace weir::s3 {
+
+Result<std::shared_ptr<const auth::AccessKey>> Authenticator::enabled_key(const std::string& id) const {
+    std::shared_ptr<const auth::AccessKey> key = keys_.find(id);
+    if (!key || !key->enabled) return fail(Code::invalid_access_key_id);
+    return key;
+}
+
+SigningKey Authenticator::signing_key(const auth::AccessKey& key, const SignatureV4& signature) {
+    const std::string name = fmt::format("{}/{}/{}", key.id, signature.date, signature.region);
+    {
+        MutexLock lock(mutex_);
+        const auto found = cached_.find(name);
+        if (found != cached_.end() && found->second.secret == key.secret) return found->second.key;
+    }
+    SigningKey derived = derive_signing_key(key.secret, signature.date, signature.region);
+    MutexLock lock(mutex_);
+    // Dates and regions are the client's to choose, so the cache begins anew rather than grow.
+    if (cached_.size() >= cached_max) cached_.clear();
+    cached_[name] = {key.secret, derived};
+    return derived;
+}
+
+Result<Identity> Authenticator::identify_v4(const SignedRequest& request) {
+    TRY(SignatureV4 signature, parse_signature_v4(request));
+    TRY(const std::shared_ptr<const auth::AccessKey> key, enabled_key(signature.access_key_id));
+    SigningKey derived = signing_key(*key, signature);
+    TRY_VOID(verify_v4(request, signature, derived, clock_.now()));
+    return Identity{.access_key_id = key->id,
+                    .owner = key->owner,
+                    .signature = std::move(signature),
+                    .signing_key = std::move(derived)};
+}
+
+Result<Identity> Authenticator::identify_v2(const SignedRequest& request) {
+    TRY(const SignatureV2 signature, parse_signature_v2(request));
+    TRY(const std::shared_ptr<const auth::AccessKey> key, enabled_key(signature.access_key_id));
+    TRY_VOID(verify_v2(request, signature, key->secret, clock_.now()));
+    return Identity{.access_key_id = key->id, .owner = key->owner, .signature = {}, .signing_key = {}};
+}
+
+Result<Identity> Authenticator::identify(const SignedRequest& request) {
+    TRY(const SignatureKind kind, signature_kind(request.view));
+    switch (kind) {
+        case SignatureKind::none: return fail(Code::access_denied);
+        case SignatureKind::v4_header:
+        case SignatureKind::v4_query: return identify_v4(request);
+        case SignatureKind::v2_header:
+        case SignatureKind::v2_query: return identify_v2(request);
+    }
+    return fail(Code::access_denied);
+}
+
+}  // namespace weir::s3

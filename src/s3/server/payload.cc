@@ -1,0 +1,136 @@
+#include "s3/server/payload.h"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "net/blocking.h"
+#include "s3/server/background_job.h"
+
+namespace weir::s3 {
+namespace {
+
+// Up to this a body is read into memory of its own: a buffer of the pool would be too large for it.
+constexpr std::uint64_t small_bytes_max = 64 * KiB;
+// aws-chunked adds a line to each chunk of at least 8 KiB, and a trailer.
+constexpr std::size_t chunked_overhead(std::uint64_t bytes) { return 1024 + static_cast<std::size_t>(bytes / 16); }
+
+bool is_chunked(PayloadKind kind) {
+    return kind == PayloadKind::signed_chunks || kind == PayloadKind::signed_chunks_trailer ||
+           kind == PayloadKind::unsigned_chunks_trailer;
+}
+
+// In CompleteMultipartUpload the checksum headers speak of the object, not of the XML.
+RequestView without_checksums(const RequestView& view) {
+    RequestView rest = view;
+    std::erase_if(rest.headers, [](const NamedText& header) {
+        return starts_with_ignoring_case(header.name, "x-amz-checksum-") ||
+               starts_with_ignoring_case(header.name, "x-amz-sdk-checksum-");
+    });
+    return rest;
+}
+
+}  // namespace
+
+Result<Payload> Payload::from(Exchange& exchange) {
+    Payload payload(exchange);
+    const SignatureV4& signature = exchange.identity.signature;
+    const bool chunked = is_chunked(signature.payload);
+    const bool has_trailer = chunked && signature.payload != PayloadKind::signed_chunks;
+    const RequestView about_body = exchange.operation == Operation::CompleteMultipartUpload
+                                       ? without_checksums(exchange.view)
+                                       : exchange.view;
+    TRY(payload.checks_, parse_body_checks(about_body, signature.payload_sha256, has_trailer));
+    if (chunked) {
+        TRY(ChunkedBody body, parse_chunked_body(exchange.view));
+        payload.size_bytes_ = body.decoded_bytes;
+        payload.decoder_ = std::make_unique<ChunkedDecoder>(std::move(body), signature, exchange.identity.signing_key);
+    } else if (exchange.head.content_length) {
+        payload.size_bytes_ = *exchange.head.content_length;
+    } else {
+        return fail(Code::missing_content_length);
+    }
+    return payload;
+}
+
+net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out) {
+    std::size_t filled = 0;
+    while (filled < out.size()) {
+        CO_TRY(const std::size_t count, co_await exchange_->body.read_some(out.subspan(filled)));
+        if (count == 0) break;
+        filled += count;
+    }
+    co_return filled;
+}
+
+Result<void> Payload::consume(std::span<const std::byte> raw, store::BodyWriter& writer) {
+    if (!decoder_) return writer.write(raw);
+    while (!raw.empty()) {
+        TRY(const ChunkedDecoder::Step step, decoder_->next(raw));
+        CHECK(step.consumed > 0 && step.consumed <= raw.size());
+        TRY_VOID(writer.write(step.payload));
+        raw = raw.subspan(step.consumed);
+    }
+    return {};
+}
+
+Result<void> Payload::finish() {
+    if (!decoder_) return {};
+    TRY(trailers_, decoder_->finish());
+    return {};
+}
+
+net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
+    if (size_bytes_ <= small_bytes_max) {
+        std::vector<std::byte> raw(size_bytes_ + (decoder_ ? chunked_overhead(size_bytes_) : 0) + 1);
+        for (;;) {
+            CO_TRY(const std::size_t count, co_await fill(raw));
+            CO_TRY_VOID(consume(std::span(raw).first(count), writer));
+            if (count < raw.size()) break;
+        }
+        co_return finish();
+    }
+    const net::Executor executor = co_await boost::asio::this_coro::executor;
+    BackgroundJob job(exchange_->pool, executor);
+    Result<void> outcome;
+    io::Buffer writing;  // what the job reads
+    for (;;) {
+        io::Buffer receiving = co_await net::acquire_buffer(exchange_->buffers);
+        const Result<std::size_t> count = co_await fill(receiving.bytes());
+        // Only now, so that receiving and writing overlap.
+        outcome = co_await job.wait();
+        if (outcome && !count) outcome = fail(count.error());
+        if (!outcome || *count == 0) break;
+        writing = std::move(receiving);
+        job.start([this, &writer, raw = writing.bytes().first(*count)] { return consume(raw, writer); });
+    }
+    CO_TRY_VOID(std::move(outcome));
+    co_return finish();
+}
+
+net::Task<Result<std::string>> Payload::read_whole(std::size_t bytes_max) {
+    if (size_bytes_ > bytes_max) co_return fail(Code::entity_too_large);
+    std::string whole;
+    std::vector<std::byte> raw(std::min<std::uint64_t>(size_bytes_ + chunked_overhead(size_bytes_), small_bytes_max));
+    for (;;) {
+        CO_TRY(const std::size_t count, co_await fill(raw));
+        if (count == 0) break;
+        std::span<const std::byte> rest = std::span(raw).first(count);
+        while (!rest.empty()) {
+            ChunkedDecoder::Step step{.consumed = rest.size(), .payload = rest};
+            if (decoder_) {
+                CO_TRY(step, decoder_->next(rest));
+            }
+            whole += as_text(step.payload);
+            rest = rest.subspan(step.consumed);
+        }
+        if (whole.size() > bytes_max) co_return fail(Code::entity_too_large);
+    }
+    CO_TRY_VOID(finish());
+    hash::Digester digester(checks_.algorithms);
+    digester.update(as_bytes(whole));
+    CO_TRY_VOID(verify(digester.finish()));
+    co_return whole;
+}
+
+}  // namespace weir::s3

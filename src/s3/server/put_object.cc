@@ -1,0 +1,147 @@
+// PutObject and UploadPart: the requests that bring bytes. Headers are judged before the body is asked for; the body is
+// hashed and written while it arrives; then one hop to the blocking pool makes it durable and commits it.
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "net/blocking.h"
+#include "s3/proto/model_multipart.h"
+#include "s3/proto/model_object.h"
+#include "s3/proto/names.h"
+#include "s3/server/exchange.h"
+#include "s3/server/payload.h"
+#include "s3/server/preconditions.h"
+
+namespace weir::s3 {
+namespace {
+
+Result<void> check_size(std::uint64_t size_bytes) {
+    if (size_bytes > put_bytes_max) return fail(Code::entity_too_large);
+    return {};
+}
+
+meta::Checksum to_checksum(hash::Algorithm algorithm, const hash::Digests& digests) {
+    meta::Checksum checksum;
+    checksum.set_algorithm(std::string(hash::info(algorithm).name));
+    checksum.set_value(*digests[algorithm]);
+    return checksum;
+}
+
+hash::AlgorithmSet with_md5(hash::AlgorithmSet algorithms) {
+    algorithms.insert(hash::Algorithm::md5);
+    return algorithms;
+}
+
+Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& request, const store::Bucket& bucket,
+                         const Payload& payload, meta::ObjectHeaders headers, store::BodyWriter& writer) {
+    TRY(store::StoredBody body, writer.finish());
+    TRY_VOID(payload.verify(body.digests));
+    const hash::Algorithm kept = payload.checks().checksum.value_or(hash::Algorithm::crc64nvme);
+    const store::PutRequest put{.key = request.key,
+                                .headers = std::move(headers),
+                                .etag = hex_encode(*body.digests[hash::Algorithm::md5]),
+                                .checksums = {to_checksum(kept, body.digests)},
+                                .precondition = write_precondition(request.if_match, request.if_none_match)};
+    TRY(const meta::ObjectRecord record, exchange.store.put(bucket, put, std::move(body)));
+    TRY(const meta::Versioning versioning, exchange.store.versioning(bucket));
+    PutObjectReply message;
+    message.etag = quoted(record.etag());
+    message.version_id = shown_version_id(record, versioning);
+    message.checksum_type = checksum_type_name(record.checksum_type());
+    show_checksums(record, message);
+    Reply reply;
+    write(message, reply);
+    return reply;
+}
+
+// Refuses early what the commit would refuse anyway, before the body travels.
+Result<store::Bucket> open_for_put(const Exchange& exchange, const PutObjectRequest& request) {
+    TRY(store::Bucket bucket, own_bucket(exchange.call(), request));
+    if (const store::Precondition precondition = write_precondition(request.if_match, request.if_none_match)) {
+        Result<store::Found> found = exchange.store.find(bucket, request.key, std::nullopt);
+        if (!found && found.error().code() != Code::no_such_key) return fail(std::move(found).error());
+        TRY_VOID(precondition(found && !found->record.delete_marker() ? &found->record : nullptr));
+    }
+    return bucket;
+}
+
+// The algorithm whose digest the part is kept with: the client's, or the upload's.
+Result<std::optional<hash::Algorithm>> part_algorithm(const BodyChecks& checks, const meta::UploadRecord& upload) {
+    const std::optional<hash::Algorithm> of_upload = hash::algorithm_by_name(upload.checksum_algorithm());
+    if (checks.checksum && of_upload && *checks.checksum != *of_upload)
+        return fail(Code::invalid_request,
+                    fmt::format("Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                                to_lower(hash::info(*of_upload).name), to_lower(hash::info(*checks.checksum).name)));
+    return checks.checksum ? checks.checksum : of_upload;
+}
+
+struct OpenPart {
+    store::Bucket bucket;
+    std::optional<hash::Algorithm> algorithm;
+    std::optional<store::BodyWriter> writer;
+};
+
+Result<OpenPart> open_part(const Exchange& exchange, const UploadPartRequest& request, const store::PartId& part,
+                           const Payload& payload) {
+    OpenPart open;
+    TRY(open.bucket, own_bucket(exchange.call(), request));
+    TRY(const meta::UploadRecord upload, exchange.store.find_upload(open.bucket, request.key, request.upload_id));
+    TRY(open.algorithm, part_algorithm(payload.checks(), upload));
+    hash::AlgorithmSet algorithms = with_md5(payload.checks().algorithms);
+    if (open.algorithm) algorithms.insert(*open.algorithm);
+    TRY(store::BodyWriter writer, exchange.store.begin_part(open.bucket, part, payload.size_bytes(), algorithms));
+    open.writer.emplace(std::move(writer));
+    return open;
+}
+
+Result<Reply> commit_part(const Exchange& exchange, const store::PartId& part, const Payload& payload, OpenPart& open) {
+    TRY(store::StoredBody body, open.writer->finish());
+    TRY_VOID(payload.verify(body.digests));
+    const std::string etag = hex_encode(*body.digests[hash::Algorithm::md5]);
+    std::vector<meta::Checksum> checksums;
+    if (open.algorithm) checksums.push_back(to_checksum(*open.algorithm, body.digests));
+    TRY(const meta::PartRecord record,
+        exchange.store.put_part(open.bucket, part, etag, std::move(checksums), std::move(body)));
+    UploadPartReply message;
+    message.etag = quoted(record.etag());
+    show_checksums(record.checksums(), meta::CHECKSUM_TYPE_FULL_OBJECT, 0, message);
+    Reply reply;
+    write(message, reply);
+    return reply;
+}
+
+}  // namespace
+
+net::Task<Result<http::Response>> put_object(Exchange& exchange) {
+    CO_TRY_VOID(check_object_key(exchange.view.key));
+    CO_TRY(const PutObjectRequest request, parse<PutObjectRequest>(exchange.view));
+    CO_TRY(Payload payload, Payload::from(exchange));
+    CO_TRY_VOID(check_size(payload.size_bytes()));
+    CO_TRY(meta::ObjectHeaders headers, object_headers(request));
+    auto open = [&] { return open_for_put(exchange, request); };
+    CO_TRY(const store::Bucket bucket, co_await net::run_blocking(exchange.pool, open));
+    store::BodyWriter writer =
+        exchange.store.begin_body(bucket, payload.size_bytes(), with_md5(payload.checks().algorithms));
+    CO_TRY_VOID(co_await payload.write_to(writer));
+    auto commit = [&] { return commit_put(exchange, request, bucket, payload, std::move(headers), writer); };
+    CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, commit));
+    co_return to_response(std::move(reply));
+}
+
+net::Task<Result<http::Response>> upload_part(Exchange& exchange) {
+    CO_TRY(const UploadPartRequest request, parse<UploadPartRequest>(exchange.view));
+    CO_TRY_VOID(check_part_number(request.part_number));
+    CO_TRY(Payload payload, Payload::from(exchange));
+    CO_TRY_VOID(check_size(payload.size_bytes()));
+    const store::PartId part{.key = request.key,
+                             .upload_id = request.upload_id,
+                             .part_number = static_cast<std::uint32_t>(request.part_number)};
+    auto begin = [&] { return open_part(exchange, request, part, payload); };
+    CO_TRY(OpenPart open, co_await net::run_blocking(exchange.pool, begin));
+    CO_TRY_VOID(co_await payload.write_to(*open.writer));
+    auto commit = [&] { return commit_part(exchange, part, payload, open); };
+    CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, commit));
+    co_return to_response(std::move(reply));
+}
+
+}  // namespace weir::s3
