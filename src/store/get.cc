@@ -52,15 +52,20 @@ Result<void> read_into(hash::Digester& digester, const blob::Reader& reader, std
     return {};
 }
 
-// What the rows say now, which may be several moments: nullopt if they show no such version.
+// What the rows say, each at a moment of its own: nullopt if they show no such version. `seen` is
+// conditioned on them.
 Result<std::optional<Found>> ObjectStore::look_up(const Bucket& bucket, const std::string& key,
                                                   const std::optional<meta::VersionName>& version,
-                                                  Wait wait, std::string& head_bytes) {
-    TRY(Row bytes, get_row(context_.kv, bucket.partition, meta::current_row(key), wait));
+                                                  Wait wait, kv::Batch& seen) {
+    const auto read = [&](const std::string& row) -> Result<Row> {
+        TRY(Row bytes, get_row(context_.kv, bucket.partition, row, wait));
+        seen.require(row, bytes);
+        return bytes;
+    };
+    TRY(Row bytes, read(meta::current_row(key)));
     if (!bytes) {
-        TRY(bytes, get_row(context_.kv, bucket.partition, meta::marker_row(key), wait));
+        TRY(bytes, read(meta::marker_row(key)));
     }
-    head_bytes = bytes.value_or("");
     if (!bytes) return std::nullopt;
     TRY(meta::ObjectRecord head, meta::decode<meta::ObjectRecord>(*bytes));
     if (!version) return Found{.record = std::move(head), .latest = true};
@@ -69,9 +74,7 @@ Result<std::optional<Found>> ObjectStore::look_up(const Bucket& bucket, const st
                                              meta::same_version(head.version(), version->version);
     if (is_head) return Found{.record = std::move(head), .latest = true};
     if (version->null && !head.has_null_at()) return std::nullopt;
-    const std::string row =
-        meta::version_row(key, version->null ? head.null_at() : version->version);
-    TRY(Row older, get_row(context_.kv, bucket.partition, row, wait));
+    TRY(Row older, read(meta::version_row(key, version->null ? head.null_at() : version->version)));
     if (!older) return std::nullopt;
     TRY(meta::ObjectRecord record, meta::decode<meta::ObjectRecord>(*older));
     if (record.null_version() != version->null) return std::nullopt;
@@ -80,17 +83,19 @@ Result<std::optional<Found>> ObjectStore::look_up(const Bucket& bucket, const st
 
 Result<Found> ObjectStore::find(const Bucket& bucket, const std::string& key,
                                 const std::optional<meta::VersionName>& version, Wait wait) {
-    // A version that moves between the rows while they are read could be overlooked in each: what
-    // is not there is only believed when the head stood still.
     constexpr int looks_max = 100;
-    std::optional<std::string> head_before;
     for (int look = 0; look < looks_max; ++look) {
-        std::string head;
-        TRY(std::optional<Found> found, look_up(bucket, key, version, wait, head));
+        kv::Batch seen;
+        TRY(std::optional<Found> found, look_up(bucket, key, version, wait, seen));
         if (found) return *std::move(found);
-        if (!version || head == head_before)
-            return fail(version ? Code::no_such_version : Code::no_such_key);
-        head_before = std::move(head);
+        if (!version) return fail(Code::no_such_key);
+        // A version moves between rows, and could be overlooked in each: only a commit that changes
+        // nothing tells whether all that was seen was true at one moment.
+        if (wait == Wait::no) return fail(Code::would_block);
+        const Result<kv::Committed> at_one_moment =
+            or_no_bucket(kv::commit_and_wait(context_.kv, bucket.partition, std::move(seen)));
+        if (at_one_moment) return fail(Code::no_such_version);
+        if (at_one_moment.error().code() != Code::conflict) return fail(at_one_moment.error());
     }
     return fail(Code::slow_down,
                 "The key changes faster than it can be read. Please reduce your request rate.");

@@ -265,7 +265,7 @@ class ObjectStore {
 
     Result<std::optional<Found>> look_up(const Bucket& bucket, const std::string& key,
                                          const std::optional<meta::VersionName>& version, Wait wait,
-                                         std::string& head_bytes);
+                                         kv::Batch& seen);
     Result<Bucket> finish_creating(const meta::BucketEntry& entry, const std::string& bytes);
     Result<bool> is_empty(kv::PartitionId partition);
     Result<Fence> close_bucket(const Bucket& bucket);

@@ -65,12 +65,7 @@ std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(
         Transaction transaction(context_, bucket.partition, *fence);
         outcomes[i] = build_remove(transaction, requests[i]);
         if (!outcomes[i]) continue;
-        if (!transaction.finish()) {
-            // Nothing to remove, if what was read was true at one moment; else once more below.
-            const Result<bool> true_at_once = transaction.conditions_hold();
-            if (!true_at_once || !*true_at_once) commits[i] = fail(Code::conflict);
-            continue;
-        }
+        transaction.finish();
         countdown.add();
         context_.kv.commit(bucket.partition, std::move(transaction.batch()),
                            [&countdown, &commit = commits[i]](Result<kv::Committed> done) {

@@ -65,21 +65,11 @@ void Transaction::discard_blob(const meta::Extent& extent) {
 
 void Transaction::discard_range(const meta::Extent& extent) { *garbage_.add_ranges() = extent; }
 
-bool Transaction::finish() {
+void Transaction::finish() {
     if (garbage_.blobs_size() > 0 || garbage_.ranges_size() > 0) {
         const UnixNanos not_before = now_ + context_.settings.reclaim_delay_nanos;
         batch_.put(meta::garbage_row(not_before, random_u64()), meta::encode(garbage_));
     }
-    return !batch_.puts.empty() || !batch_.removes.empty();
-}
-
-Result<bool> Transaction::conditions_hold() const {
-    for (const kv::Condition& condition : batch_.conditions) {
-        TRY(const std::optional<std::string> value,
-            or_no_bucket(context_.kv.get(partition_, condition.key)));
-        if (value != condition.value) return false;
-    }
-    return true;
 }
 
 Result<void> transact(const Context& context, kv::PartitionId partition,
@@ -91,15 +81,7 @@ Result<void> transact(const Context& context, kv::PartitionId partition,
         TRY(Fence fence, read_fence(context.kv, partition));
         Transaction transaction(context, partition, std::move(fence));
         TRY_VOID(build(transaction));
-        if (!transaction.finish()) {
-            TRY(const bool true_at_once, transaction.conditions_hold());
-            if (!true_at_once) {
-                pause_after(attempt);
-                continue;
-            }
-            outcome = Fate::committed;
-            return {};
-        }
+        transaction.finish();
         Result<kv::Committed> committed =
             kv::commit_and_wait(context.kv, partition, std::move(transaction.batch()));
         if (committed) {

@@ -57,11 +57,9 @@ class Transaction {
     void prove_by(kv::Row row) { proof_ = std::move(row); }
     const std::optional<kv::Row>& proof() const { return proof_; }
 
-    // Adds the garbage row; the batch is complete. False if there is nothing to commit.
-    bool finish();
-    // For a batch that changes nothing: whether its conditions hold now, so that what was read was
-    // true at one moment.
-    Result<bool> conditions_hold() const;
+    // Adds the garbage row; the batch is complete. One that changes nothing is committed too: only
+    // that tells whether all that was read was true at one moment.
+    void finish();
 
   private:
     const Context& context_;

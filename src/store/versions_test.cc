@@ -201,11 +201,9 @@ class RandomHistory {
     }
 
     void rename(const std::string& from, const std::string& to) {
-        const Result<meta::ObjectRecord> renamed =
-            rig_.store().rename(bucket_, {.source_key = from,
-                                          .key = to,
-                                          .source_precondition = {},
-                                          .precondition = {}});
+        const Result<meta::ObjectRecord> renamed = rig_.store().rename(
+            bucket_,
+            {.source_key = from, .key = to, .source_precondition = {}, .precondition = {}});
         const ModelVersion* source = model_.current(from);
         ASSERT_EQ(renamed.has_value(), source != nullptr && from != to);
         if (!renamed) return;

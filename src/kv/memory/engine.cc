@@ -123,6 +123,11 @@ void Engine::heal() {
     commits_left_.reset();
 }
 
+void Engine::lose_replies(unsigned percent) {
+    MutexLock lock(mutex_);
+    options_.lost_replies_percent = percent;
+}
+
 std::vector<Row> Engine::rows(PartitionId partition) {
     MutexLock lock(mutex_);
     std::vector<Row> all;

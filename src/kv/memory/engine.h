@@ -28,7 +28,7 @@ struct Options {
 class Engine final : public kv::Engine {
   public:
     explicit Engine(Options options = {}, Limits limits = {})
-        : options_(options), limits_(limits), random_(options.seed) {}
+        : limits_(limits), options_(options), random_(options.seed) {}
 
     Result<void> create_partition(PartitionId partition) override;
     Result<void> drop_partition(PartitionId partition) override;
@@ -45,6 +45,8 @@ class Engine final : public kv::Engine {
     // that died.
     void fail_after(std::uint64_t commits);
     void heal();
+    // From now on, instead of what the options said.
+    void lose_replies(unsigned percent);
     // Every row, for tests that look for leaks.
     std::vector<Row> rows(PartitionId partition);
     std::size_t partitions();
@@ -56,9 +58,9 @@ class Engine final : public kv::Engine {
     bool chance(unsigned percent) REQUIRES(mutex_);
     Rows* find(PartitionId partition) REQUIRES(mutex_);
 
-    const Options options_;
     const Limits limits_;
     Mutex mutex_;
+    Options options_ GUARDED_BY(mutex_);
     std::map<std::uint64_t, Rows> partitions_ GUARDED_BY(mutex_);
     std::mt19937_64 random_ GUARDED_BY(mutex_);
     Sequence last_sequence_ GUARDED_BY(mutex_) = 0;
