@@ -55,6 +55,7 @@ struct Limits {
     std::size_t scan_rows_max = 1024;              // one page of kv::Engine::scan
     std::size_t metadata_cache_bytes = 128 * MiB;  // RocksDB's block cache
     std::size_t inline_object_bytes_max = 16 * KiB;
+    std::size_t open_blobs_max = 1024;  // blobs that are kept open for readers
     std::size_t buckets_per_owner_max = 1000;
 };
 
