@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <random>
+#include <array>
 
 #include "base/bytes.h"
 #include "meta/keys.h"
@@ -94,8 +94,9 @@ TEST_P(Copies, ThatAreRefusedLeaveTheSourceAndNothingElse) {
     const Bucket second = rig.bucket("second");
     must(rig.put(bucket, "k", bytes));
     must(rig.copy(bucket, "k", second, "k"));
-    for (const Bucket* to : {&bucket, &second}) {
-        for (const Bucket* from : {&bucket, &second}) {
+    const std::array<const Bucket*, 2> either{&bucket, &second};
+    for (const Bucket* to : either) {
+        for (const Bucket* from : either) {
             CopyRequest request;
             request.source_bucket = from;
             request.source_key = "k";

@@ -66,6 +66,7 @@ Rig::~Rig() {
 
 void Rig::restart() {
     store_.reset();
+    interposed_ = nullptr;
     writer_ = must(register_writer(*kv_));
     if (kind_ == Kind::embedded)
         blobs_ = must(blob::local::Store::open({.root = folder_ + "/blobs", .writer = writer_},
@@ -73,10 +74,15 @@ void Rig::restart() {
     store_ = std::make_unique<ObjectStore>(context());
 }
 
+void Rig::interpose(kv::Engine& engine) {
+    interposed_ = &engine;
+    store_ = std::make_unique<ObjectStore>(context());
+}
+
 kv::memory::Engine& Rig::memory_kv() { return dynamic_cast<kv::memory::Engine&>(*kv_); }
 
 Context Rig::context() {
-    return Context{.kv = *kv_,
+    return Context{.kv = interposed_ != nullptr ? *interposed_ : *kv_,
                    .blobs = *blobs_,
                    .clock = clock_,
                    .log = *log_,

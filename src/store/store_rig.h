@@ -60,6 +60,8 @@ class Rig {
 
     // The server dies and another starts: what was only in memory is forgotten.
     void restart();
+    // Until then the store works on this engine, which passes on to kv() what it likes.
+    void interpose(kv::Engine& engine);
 
     Bucket bucket(const std::string& name = "weights",
                   meta::Versioning versioning = meta::VERSIONING_UNSET);
@@ -99,8 +101,6 @@ class Rig {
     void expect_all_readable(const Bucket& bucket);
 
   private:
-    void open_engines();
-
     const Kind kind_;
     std::string folder_;
     Limits limits_;
@@ -109,6 +109,7 @@ class Rig {
     struct Embedded;
     std::unique_ptr<Embedded> embedded_;
     std::unique_ptr<kv::Engine> kv_;
+    kv::Engine* interposed_ = nullptr;
     std::unique_ptr<blob::Store> blobs_;
     std::uint32_t writer_ = 0;
     std::unique_ptr<ObjectStore> store_;
