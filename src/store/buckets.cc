@@ -206,7 +206,10 @@ Result<void> ObjectStore::drop_from_directory(const std::string& name, const Buc
     batch.require(row, bytes);
     batch.remove(row);
     batch.put(meta::drain_row(bucket.partition.value()), *bytes);
-    TRY_VOID(kv::commit_and_wait(context_.kv, meta::system_partition, std::move(batch)));
+    Result<kv::Committed> done =
+        kv::commit_and_wait(context_.kv, meta::system_partition, std::move(batch));
+    // An active entry never changes but to go: another who deletes was faster.
+    if (!done && done.error().code() != Code::conflict) return fail(std::move(done).error());
     return {};
 }
 

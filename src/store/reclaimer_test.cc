@@ -1,0 +1,153 @@
+#include "store/reclaimer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/bytes.h"
+#include "meta/keys.h"
+#include "meta/records.h"
+#include "store/orphans.h"
+#include "store/store_rig.h"
+
+namespace weir::store {
+namespace {
+
+class Reclaiming : public StoreTest {
+  protected:
+    void SetUp() override { bucket = rig.bucket(); }
+    Bucket bucket;
+};
+INSTANTIATE_TEST_SUITE_P(, Reclaiming, ::testing::Values(Rig::Kind::memory, Rig::Kind::embedded),
+                         kind_name);
+
+TEST_P(Reclaiming, WaitsForTheDelay) {
+    must(rig.put(bucket, "k", content(1, 20'000)));
+    must(rig.remove(bucket, "k"));
+    Reclaimer reclaimer(rig.store(), rig.writer());
+    const UnixNanos deleted = rig.clock().now(),
+                    delay = rig.store().context().settings.reclaim_delay_nanos;
+    must(reclaimer.run_once(deleted + delay - 1));
+    EXPECT_EQ(rig.all_blobs().size(), 1u);
+    must(reclaimer.run_once(deleted + delay));
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_EQ(reclaimer.stats().blobs, 1u);
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
+TEST_P(Reclaiming, OneBadRowDoesNotStopTheOthers) {
+    const Bucket second = rig.bucket("zz");
+    for (const Bucket& each : {bucket, second}) {
+        must(rig.put(each, "k", content(1, 20'000)));
+        must(rig.remove(each, "k"));
+    }
+    kv::Batch bad;
+    bad.put(meta::garbage_row(1, 1), "\xff\xff");
+    must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(bad)));
+    EXPECT_EQ(code_of(rig.reclaim()), Code::corrupt);
+    EXPECT_TRUE(rig.all_blobs().empty());
+}
+
+TEST_P(Reclaiming, TrimsTheJournalAndLeavesAMark) {
+    must(rig.put(bucket, "old", "1"));
+    must(rig.put(bucket, "old", "2"));
+    const UnixNanos keep = rig.store().context().settings.journal_keep_nanos;
+    rig.clock().advance(std::chrono::nanoseconds(keep + 1));
+    must(rig.put(bucket, "new", "1"));
+    Reclaimer reclaimer(rig.store(), rig.writer());
+    must(reclaimer.run_once(rig.clock().now()));
+    const std::vector<kv::Row> left = rig.rows(bucket.partition, kv::journal_prefix);
+    ASSERT_EQ(left.size(), 1u);
+    const std::optional<std::string> mark =
+        must(rig.kv().get(bucket.partition, meta::journal_low_water_row));
+    ASSERT_TRUE(mark);
+    EXPECT_LE(read_be64(*mark), kv::journal_sequence(left[0].key));
+    EXPECT_GT(read_be64(*mark), kv::journal_sequence(left[0].key) - 2);
+}
+
+TEST_P(Reclaiming, RunsOnAThreadOfItsOwnAndEndsWhenTold) {
+    Reclaimer reclaimer(rig.store(), rig.writer());
+    must(rig.put(bucket, "k", content(1, 20'000)));
+    must(rig.remove(bucket, "k"));
+    reclaimer.start();
+    reclaimer.wake();
+    while (reclaimer.stats().blobs == 0) std::this_thread::yield();
+    reclaimer.stop();
+    EXPECT_TRUE(rig.all_blobs().empty());
+}
+
+TEST_P(Reclaiming, NeverTakesWhatAReaderOrACopyStillHas) {
+    const std::string bytes = content(1, 200'000);
+    std::jthread background([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) EXPECT_TRUE(rig.reclaim());
+    });
+    {
+        std::vector<std::jthread> workers;
+        for (int worker = 0; worker < 4; ++worker) {
+            workers.emplace_back([&, worker] {
+                const std::string mine = "k" + std::to_string(worker),
+                                  theirs = "k" + std::to_string((worker + 1) % 4);
+                for (int n = 0; n < 40; ++n) {
+                    EXPECT_TRUE(rig.put(bucket, mine, bytes));
+                    const auto copied = rig.copy(bucket, theirs, bucket, mine);
+                    if (!copied) {
+                        EXPECT_EQ(copied.error().code(), Code::no_such_key);
+                    }
+                    const Result<std::string> got = rig.get(bucket, mine);
+                    ASSERT_TRUE(got) << got.error().describe();
+                    EXPECT_TRUE(*got == bytes);
+                    EXPECT_TRUE(rig.remove(bucket, mine));
+                }
+            });
+        }
+    }
+    background.request_stop();
+    background.join();
+    must(rig.reclaim());
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
+TEST_P(Reclaiming, OrphansOfTheDeadGoAndWhatWasCommittedStays) {
+    must(rig.put(bucket, "kept", content(1, 20'000)));
+    const std::uint32_t dead = rig.writer();
+    // A body whose commit's fate is unknown, as a death leaves it.
+    BodyWriter writer = rig.store().begin_body(bucket, std::nullopt, {});
+    must(writer.write(as_bytes(content(2, 20'000))));
+    StoredBody body = must(writer.finish());
+    const UnixNanos now = rig.clock().now();
+    must(Reclaimer(rig.store(), dead).run_once(now));
+    const std::uint64_t low_water = rig.store().in_flight().low_water();
+    EXPECT_EQ(low_water, 1u);
+    body.abandon();
+    EXPECT_EQ(rig.store().in_flight().low_water(), low_water);
+    body = StoredBody();
+    must(rig.put(bucket, "after", content(3, 20'000)));
+    EXPECT_EQ(rig.all_blobs().size(), 3u);
+    EXPECT_EQ(must(sweep_orphans(rig.store(), dead)).checked, 0u);
+
+    rig.restart();
+    EXPECT_NE(rig.writer(), dead);
+    const OrphanSweep sweep = must(sweep_orphans(rig.store(), rig.writer()));
+    EXPECT_EQ(sweep.checked, 2u);
+    EXPECT_EQ(sweep.removed, 1u);
+    EXPECT_EQ(rig.all_blobs().size(), 2u);
+    rig.expect_all_readable(bucket);
+    EXPECT_EQ(must(sweep_orphans(rig.store(), rig.writer())).checked, 0u);
+}
+
+TEST_P(Reclaiming, WriterNumbersAreNeverGivenTwice) {
+    std::vector<std::uint32_t> numbers(16);
+    {
+        std::vector<std::jthread> starts;
+        for (std::uint32_t& number : numbers)
+            starts.emplace_back([&] { number = must(register_writer(rig.kv())); });
+    }
+    std::ranges::sort(numbers);
+    EXPECT_EQ(std::ranges::adjacent_find(numbers), numbers.end());
+    EXPECT_GT(numbers.front(), rig.writer());
+}
+
+}  // namespace
+}  // namespace weir::store
