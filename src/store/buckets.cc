@@ -73,7 +73,9 @@ Result<Bucket> ObjectStore::finish_creating(const meta::BucketEntry& entry,
     first.require(std::string(meta::fence_row), std::nullopt);
     first.put(std::string(meta::fence_row), meta::encode(fence));
     Result<kv::Committed> fenced = kv::commit_and_wait(context_.kv, partition, std::move(first));
-    if (!fenced && fenced.error().code() != Code::conflict) {
+    // Not found: finished, deleted and dropped by others since; publishing will tell.
+    if (!fenced && fenced.error().code() != Code::conflict &&
+        fenced.error().code() != Code::not_found) {
         TRY(const std::optional<std::string> present, context_.kv.get(partition, meta::fence_row));
         if (!present) return fail(std::move(fenced).error());
     }
