@@ -9,7 +9,9 @@ namespace {
 Result<KeyChange::Removed> build_remove(Transaction& transaction, const RemoveRequest& request) {
     TRY(KeyChange change, KeyChange::read(transaction, request.key));
     if (!request.version) {
-        if (request.precondition) TRY_VOID(request.precondition(change.object()));
+        // With conditions, a key that never was gets no delete marker either.
+        if (request.precondition && change.head() == nullptr) return KeyChange::Removed{};
+        if (request.precondition) TRY_VOID(request.precondition(change.head()));
         return change.remove();
     }
     TRY(const std::optional<KeyChange::Target> target, change.find_version(*request.version));

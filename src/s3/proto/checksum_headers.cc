@@ -48,7 +48,7 @@ Result<void> read_value_headers(const RequestView& view, BodyChecks& checks) {
         TRY_VOID(choose(checks, name));
         checks.expected_checksum = decode_checksum(*checks.checksum, trim_spaces(header.value));
         if (!checks.expected_checksum)
-            return fail(Code::invalid_request,
+            return fail(Code::checksum_mismatch,
                         fmt::format("Value for {} header is invalid.", name));
     }
     return {};
@@ -96,7 +96,7 @@ Result<std::string> trailer_checksum(hash::Algorithm algorithm, const Trailers& 
         return fail(Code::invalid_request, fmt::format("The trailer {} is missing.", name));
     std::optional<std::string> raw = decode_checksum(algorithm, found->second);
     if (!raw)
-        return fail(Code::invalid_request,
+        return fail(Code::checksum_mismatch,
                     fmt::format("Value for {} trailing header is invalid.", name));
     return *std::move(raw);
 }

@@ -143,6 +143,8 @@ std::optional<UnixNanos> parse_http(std::string_view text) {
             in.expect("UTC");
         } else if (in.sees('+')) {
             in.expect("+0000");
+        } else if (in.sees('-')) {
+            in.expect("-0000");
         } else {
             in.expect("GMT");
         }

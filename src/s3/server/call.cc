@@ -34,6 +34,11 @@ std::string storage_class_name(const meta::ObjectHeaders& headers) {
     return headers.storage_class().empty() ? "STANDARD" : headers.storage_class();
 }
 
+std::optional<std::string> made_version_id(const meta::ObjectRecord& record) {
+    if (record.null_version()) return std::nullopt;
+    return meta::version_id(record);
+}
+
 std::optional<std::string> shown_version_id(const meta::ObjectRecord& record,
                                             meta::Versioning versioning) {
     if (versioning == meta::VERSIONING_UNSET) return std::nullopt;
@@ -59,7 +64,7 @@ void set_content_encoding(meta::ObjectHeaders& headers, std::string_view value) 
         const std::string_view coding = trim_spaces(value.substr(0, comma));
         value = comma == std::string_view::npos ? std::string_view() : value.substr(comma + 1);
         if (coding.empty() || equal_ignoring_case(coding, "aws-chunked")) continue;
-        if (!kept.empty()) kept += ",";
+        if (!kept.empty()) kept += ", ";
         kept += coding;
     }
     if (!kept.empty()) headers.set_content_encoding(kept);

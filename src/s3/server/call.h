@@ -51,7 +51,10 @@ std::string_view unquoted(std::string_view etag);
 // Empty means STANDARD.
 std::string storage_class_name(const meta::ObjectHeaders& headers);
 
-// The version id to show: none where the bucket never kept versions.
+// The version id that the reply to a write names: none for a null version.
+std::optional<std::string> made_version_id(const meta::ObjectRecord& record);
+
+// The version id that a read shows: none where the bucket never kept versions.
 std::optional<std::string> shown_version_id(const meta::ObjectRecord& record,
                                             meta::Versioning versioning);
 

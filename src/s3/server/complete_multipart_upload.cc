@@ -70,13 +70,12 @@ Result<Reply> complete_multipart_upload(const Call& call) {
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(const store::CompleteRequest complete, to_request(request));
     TRY(const meta::ObjectRecord record, call.store.complete_upload(bucket, complete));
-    TRY(const meta::Versioning versioning, call.store.versioning(bucket));
     CompleteMultipartUploadReply message;
     message.location = fmt::format("http://{}/{}/{}", call.view.host, request.bucket, request.key);
     message.bucket = request.bucket;
     message.key = request.key;
     message.etag = quoted(record.etag());
-    message.version_id = shown_version_id(record, versioning);
+    message.version_id = made_version_id(record);
     show_checksums(record, message);
     message.checksum_type = checksum_type_name(record.checksum_type());
     Reply reply;

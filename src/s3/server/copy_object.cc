@@ -64,7 +64,6 @@ Result<Reply> copy_object(const Call& call) {
              .headers = std::move(headers),
              .checksum_algorithm = algorithm,
              .precondition = write_precondition(request.if_match, request.if_none_match)}));
-    TRY(const meta::Versioning versioning, call.store.versioning(bucket));
     TRY(const meta::Versioning source_versioning, call.store.versioning(source_bucket));
     CopyObjectReply message;
     CopyObjectResult& result = message.copy_object_result.emplace();
@@ -72,7 +71,7 @@ Result<Reply> copy_object(const Call& call) {
     result.last_modified = copied.record.last_modified_nanos();
     result.checksum_type = checksum_type_name(copied.record.checksum_type());
     show_checksums(copied.record, result);
-    message.version_id = shown_version_id(copied.record, versioning);
+    message.version_id = made_version_id(copied.record);
     message.copy_source_version_id = shown_version_id(copied.source, source_versioning);
     Reply reply;
     write(message, reply);

@@ -16,6 +16,7 @@ struct Selection {
     ByteRange range;
     bool partial = false;
     std::optional<std::int64_t> parts_count;
+    std::optional<meta::Part> part;  // the one that was asked for by number
 };
 
 // Bytes of part `number`: of an object that was not uploaded in parts, part 1 is all of it.
@@ -23,8 +24,8 @@ Result<Selection> select_part(const Exchange& exchange, const store::Bucket& buc
                               const meta::ObjectRecord& record, std::int64_t number, store::Wait wait) {
     TRY_VOID(check_part_number(number));
     if (record.parts_count() == 0) {
-        if (number != 1) return fail(Code::invalid_part_number);
-        return Selection{.range = {0, record.size_bytes()}, .partial = record.size_bytes() > 0, .parts_count = {}};
+        if (number != 1) return fail(Code::invalid_part);
+        return Selection{.range = {0, record.size_bytes()}, .partial = record.size_bytes() > 0, .parts_count = {}, .part = {}};
     }
     if (wait == store::Wait::no) return fail(Code::would_block);
     TRY(const meta::PartTable table, exchange.store.part_table(bucket, key, record));
@@ -32,10 +33,10 @@ Result<Selection> select_part(const Exchange& exchange, const store::Bucket& buc
     for (int i = 0; i < table.parts_size(); ++i) {
         const std::uint64_t size = table.parts(i).size_bytes();
         if (i + 1 == number)
-            return Selection{.range = {offset, size}, .partial = true, .parts_count = table.parts_size()};
+            return Selection{.range = {offset, size}, .partial = true, .parts_count = table.parts_size(), .part = table.parts(i)};
         offset += size;
     }
-    return fail(Code::invalid_part_number);
+    return fail(Code::invalid_part);
 }
 
 Result<Selection> select_bytes(Exchange& exchange, const store::Bucket& bucket, const GetObjectRequest& request,
@@ -52,9 +53,9 @@ Result<Selection> select_bytes(Exchange& exchange, const store::Bucket& bucket, 
             exchange.error_headers = {{"Content-Range", unsatisfied_content_range(record.size_bytes())}};
             return fail(std::move(range).error());
         }
-        if (*range) return Selection{.range = **range, .partial = true, .parts_count = {}};
+        if (*range) return Selection{.range = **range, .partial = true, .parts_count = {}, .part = {}};
     }
-    return Selection{.range = {0, record.size_bytes()}, .partial = false, .parts_count = {}};
+    return Selection{.range = {0, record.size_bytes()}, .partial = false, .parts_count = {}, .part = {}};
 }
 
 template <typename Message>
@@ -120,21 +121,27 @@ Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& reques
                                 .if_unmodified_since = request.if_unmodified_since};
     if (Result<void> holds = check_read(conditions, state_of(record)); !holds) {
         if (holds.error().code() != Code::not_modified) return fail(std::move(holds).error());
-        Reply reply{.status = 304};
+        Reply reply;
         write(message, reply);
+        reply.status = 304;
         return to_response(std::move(reply));
     }
     TRY(const Selection selection, select_bytes(exchange, bucket, request, record, wait));
     message.parts_count = selection.parts_count;
     if (selection.partial) {
         message.content_range = content_range(selection.range, record.size_bytes());
+        if (selection.part && request.checksum_mode) {
+            show_checksums(selection.part->checksums(), meta::CHECKSUM_TYPE_FULL_OBJECT, 0, message);
+            message.checksum_type = checksum_type_name(record.checksum_type());
+        }
     } else if (request.checksum_mode) {
-        // Never with a part of the bytes: clients check what they got against it.
+        // The object's never with a part of its bytes: clients check what they got against it.
         show_checksums(record, message);
         message.checksum_type = checksum_type_name(record.checksum_type());
     }
-    Reply reply{.status = selection.partial ? 206u : 200u};
+    Reply reply;
     write(message, reply);
+    if (selection.partial) reply.status = 206;
     http::Response response = to_response(std::move(reply));
     response.content_length = selection.range.length;
     if (head_only) return response;

@@ -47,7 +47,8 @@ Result<Reply> list_objects(const Call& call) {
     ListObjectsReply message;
     fill(listing, encode, owner_of(bucket), message);
     message.name = request.bucket;
-    message.prefix = encode(request.prefix.value_or(""));
+    // Not encoded: no SDK decodes it in this version of the listing.
+    message.prefix = request.prefix.value_or("");
     message.marker = encode(request.marker.value_or(""));
     message.max_keys = static_cast<std::int64_t>(max_keys);
     if (request.delimiter && !request.delimiter->empty()) {
@@ -67,7 +68,7 @@ Result<Reply> list_objects_v2(const Call& call) {
     TRY(const std::size_t max_keys, page_size(request.max_keys, "max-keys"));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     std::string after = request.start_after.value_or("");
-    if (request.continuation_token) {
+    if (!request.continuation_token.value_or("").empty()) {
         std::optional<std::string> decoded = base64_decode(*request.continuation_token);
         if (!decoded || decoded->empty())
             return fail(Code::invalid_argument, "The continuation token provided is incorrect");

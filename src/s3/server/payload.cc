@@ -45,11 +45,11 @@ Result<Payload> Payload::from(Exchange& exchange) {
         TRY(ChunkedBody body, parse_chunked_body(exchange.view));
         payload.size_bytes_ = body.decoded_bytes;
         payload.decoder_ = std::make_unique<ChunkedDecoder>(std::move(body), signature, exchange.identity.signing_key);
-    } else if (exchange.head.content_length) {
-        payload.size_bytes_ = *exchange.head.content_length;
-    } else {
-        return fail(Code::missing_content_length);
+    } else if (!exchange.head.chunked) {
+        // Without either header there is no body.
+        payload.size_bytes_ = exchange.head.content_length.value_or(0);
     }
+    if (payload.size_bytes_.value_or(0) > put_bytes_max) return fail(Code::entity_too_large);
     return payload;
 }
 
@@ -64,6 +64,7 @@ net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out) {
 }
 
 Result<void> Payload::consume(std::span<const std::byte> raw, store::BodyWriter& writer) {
+    if (writer.size_bytes() + raw.size() > put_bytes_max + small_bytes_max) return fail(Code::entity_too_large);
     if (!decoder_) return writer.write(raw);
     while (!raw.empty()) {
         TRY(const ChunkedDecoder::Step step, decoder_->next(raw));
@@ -81,8 +82,8 @@ Result<void> Payload::finish() {
 }
 
 net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
-    if (size_bytes_ <= small_bytes_max) {
-        std::vector<std::byte> raw(size_bytes_ + (decoder_ ? chunked_overhead(size_bytes_) : 0) + 1);
+    if (size_bytes_ && *size_bytes_ <= small_bytes_max) {
+        std::vector<std::byte> raw(*size_bytes_ + (decoder_ ? chunked_overhead(*size_bytes_) : 0) + 1);
         for (;;) {
             CO_TRY(const std::size_t count, co_await fill(raw));
             CO_TRY_VOID(consume(std::span(raw).first(count), writer));
@@ -109,9 +110,10 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
 }
 
 net::Task<Result<std::string>> Payload::read_whole(std::size_t bytes_max) {
-    if (size_bytes_ > bytes_max) co_return fail(Code::entity_too_large);
+    if (size_bytes_.value_or(0) > bytes_max) co_return fail(Code::entity_too_large);
     std::string whole;
-    std::vector<std::byte> raw(std::min<std::uint64_t>(size_bytes_ + chunked_overhead(size_bytes_), small_bytes_max));
+    const std::uint64_t announced = size_bytes_.value_or(small_bytes_max);
+    std::vector<std::byte> raw(std::min<std::uint64_t>(announced + chunked_overhead(announced), small_bytes_max));
     for (;;) {
         CO_TRY(const std::size_t count, co_await fill(raw));
         if (count == 0) break;

@@ -18,10 +18,11 @@ namespace weir::s3 {
 
 class Payload {
   public:
-    // What the headers say: missing_content_length, invalid_digest and the like, before anything is read.
+    // What the headers say: entity_too_large, invalid_digest and the like, before anything is read.
     static Result<Payload> from(Exchange& exchange);
 
-    std::uint64_t size_bytes() const { return size_bytes_; }
+    // nullopt for a chunked body that says nothing of its length.
+    std::optional<std::uint64_t> size_bytes() const { return size_bytes_; }
     const BodyChecks& checks() const { return checks_; }
 
     // All of it, of at most `bytes_max`, checked. entity_too_large.
@@ -43,7 +44,7 @@ class Payload {
     Result<void> finish();
 
     Exchange* exchange_;
-    std::uint64_t size_bytes_ = 0;
+    std::optional<std::uint64_t> size_bytes_;
     BodyChecks checks_;
     std::unique_ptr<ChunkedDecoder> decoder_;  // aws-chunked only
     Trailers trailers_;

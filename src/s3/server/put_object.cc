@@ -15,11 +15,6 @@
 namespace weir::s3 {
 namespace {
 
-Result<void> check_size(std::uint64_t size_bytes) {
-    if (size_bytes > put_bytes_max) return fail(Code::entity_too_large);
-    return {};
-}
-
 meta::Checksum to_checksum(hash::Algorithm algorithm, const hash::Digests& digests) {
     meta::Checksum checksum;
     checksum.set_algorithm(std::string(hash::info(algorithm).name));
@@ -43,10 +38,9 @@ Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& reque
                                 .checksums = {to_checksum(kept, body.digests)},
                                 .precondition = write_precondition(request.if_match, request.if_none_match)};
     TRY(const meta::ObjectRecord record, exchange.store.put(bucket, put, std::move(body)));
-    TRY(const meta::Versioning versioning, exchange.store.versioning(bucket));
     PutObjectReply message;
     message.etag = quoted(record.etag());
-    message.version_id = shown_version_id(record, versioning);
+    message.version_id = made_version_id(record);
     message.checksum_type = checksum_type_name(record.checksum_type());
     show_checksums(record, message);
     Reply reply;
@@ -89,7 +83,7 @@ Result<OpenPart> open_part(const Exchange& exchange, const UploadPartRequest& re
     TRY(open.algorithm, part_algorithm(payload.checks(), upload));
     hash::AlgorithmSet algorithms = with_md5(payload.checks().algorithms);
     if (open.algorithm) algorithms.insert(*open.algorithm);
-    TRY(store::BodyWriter writer, exchange.store.begin_part(open.bucket, part, payload.size_bytes(), algorithms));
+    TRY(store::BodyWriter writer, exchange.store.begin_part(open.bucket, part, *payload.size_bytes(), algorithms));
     open.writer.emplace(std::move(writer));
     return open;
 }
@@ -116,7 +110,6 @@ net::Task<Result<http::Response>> put_object(Exchange& exchange) {
     CO_TRY_VOID(check_object_key(exchange.view.key));
     CO_TRY(const PutObjectRequest request, parse<PutObjectRequest>(exchange.view));
     CO_TRY(Payload payload, Payload::from(exchange));
-    CO_TRY_VOID(check_size(payload.size_bytes()));
     CO_TRY(meta::ObjectHeaders headers, object_headers(request));
     auto open = [&] { return open_for_put(exchange, request); };
     CO_TRY(const store::Bucket bucket, co_await net::run_blocking(exchange.pool, open));
@@ -132,7 +125,8 @@ net::Task<Result<http::Response>> upload_part(Exchange& exchange) {
     CO_TRY(const UploadPartRequest request, parse<UploadPartRequest>(exchange.view));
     CO_TRY_VOID(check_part_number(request.part_number));
     CO_TRY(Payload payload, Payload::from(exchange));
-    CO_TRY_VOID(check_size(payload.size_bytes()));
+    // Where a part lies depends on its length.
+    if (!payload.size_bytes()) co_return fail(Code::missing_content_length);
     const store::PartId part{.key = request.key,
                              .upload_id = request.upload_id,
                              .part_number = static_cast<std::uint32_t>(request.part_number)};
