@@ -125,15 +125,17 @@ Result<bool> ObjectStore::is_empty(kv::PartitionId partition) {
     return true;
 }
 
-Result<void> ObjectStore::set_fence_state(kv::PartitionId partition, const std::string& expected,
-                                          meta::BucketFence fence, meta::BucketState state) {
-    fence.set_state(state);
-    fence.set_generation(fence.generation() + 1);
+Result<Fence> ObjectStore::set_fence_state(kv::PartitionId partition, const Fence& expected,
+                                           meta::BucketState state) {
+    Fence fence{.bytes = {}, .record = expected.record};
+    fence.record.set_state(state);
+    fence.record.set_generation(fence.record.generation() + 1);
+    fence.bytes = meta::encode(fence.record);
     kv::Batch batch;
-    batch.require(std::string(meta::fence_row), expected);
-    batch.put(std::string(meta::fence_row), meta::encode(fence));
+    batch.require(std::string(meta::fence_row), expected.bytes);
+    batch.put(std::string(meta::fence_row), fence.bytes);
     TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(batch)));
-    return {};
+    return fence;
 }
 
 // Closes the bucket to changes; gives the fence as it stands then.
@@ -143,12 +145,12 @@ Result<Fence> ObjectStore::close_bucket(const Bucket& bucket) {
         TRY(std::optional<std::string> bytes,
             or_no_bucket(context_.kv.get(bucket.partition, meta::fence_row)));
         if (!bytes) return fail(Code::no_such_bucket);
-        TRY(meta::BucketFence fence, meta::decode<meta::BucketFence>(*bytes));
-        if (fence.state() == meta::BUCKET_DELETING)
-            return Fence{.bytes = *std::move(bytes), .record = std::move(fence)};
-        Result<void> closed =
-            or_no_bucket(set_fence_state(bucket.partition, *bytes, fence, meta::BUCKET_DELETING));
-        if (!closed && closed.error().code() != Code::conflict) return fail(closed.error());
+        TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
+        Fence fence{.bytes = *std::move(bytes), .record = std::move(record)};
+        if (fence.record.state() == meta::BUCKET_DELETING) return fence;
+        Result<Fence> closed =
+            or_no_bucket(set_fence_state(bucket.partition, fence, meta::BUCKET_DELETING));
+        if (closed || closed.error().code() != Code::conflict) return closed;
     }
     return fail(Code::slow_down);
 }
@@ -179,19 +181,24 @@ Result<void> ObjectStore::finish_deleting(const Bucket& bucket) {
 // From the fence on no commit of an object passes; what passed before is seen now. False if the
 // bucket was opened meanwhile.
 Result<bool> ObjectStore::delete_closed(const Bucket& bucket, const Fence& fence) {
-    TRY(const bool empty, or_no_bucket(is_empty(bucket.partition)));
-    if (!empty) {
-        Result<void> opened = or_no_bucket(
-            set_fence_state(bucket.partition, fence.bytes, fence.record, meta::BUCKET_ACTIVE));
+    const Result<bool> empty = is_empty(bucket.partition);
+    // Whoever else saw it closed finished, and the partition was dropped.
+    if (!empty && empty.error().code() == Code::not_found) return true;
+    if (!empty) return fail(empty.error());
+    if (!*empty) {
+        const Result<Fence> opened =
+            or_no_bucket(set_fence_state(bucket.partition, fence, meta::BUCKET_ACTIVE));
         // Another who deletes opened it already.
         if (!opened && opened.error().code() != Code::conflict) return fail(opened.error());
         return fail(Code::bucket_not_empty);
     }
     // Another who deletes and saw an object may have opened the bucket while we looked; since
     // generations only grow, the same bytes say that it was closed all the time.
-    TRY(const std::optional<std::string> still,
-        or_no_bucket(context_.kv.get(bucket.partition, meta::fence_row)));
-    if (still != fence.bytes) return false;
+    const Result<std::optional<std::string>> still =
+        context_.kv.get(bucket.partition, meta::fence_row);
+    if (!still && still.error().code() == Code::not_found) return true;
+    if (!still) return fail(still.error());
+    if (*still != fence.bytes) return false;
     TRY_VOID(drop_from_directory(bucket.name, bucket));
     return true;
 }

@@ -270,8 +270,8 @@ class ObjectStore {
     Result<bool> is_empty(kv::PartitionId partition);
     Result<Fence> close_bucket(const Bucket& bucket);
     Result<bool> delete_closed(const Bucket& bucket, const Fence& fence);
-    Result<void> set_fence_state(kv::PartitionId partition, const std::string& expected,
-                                 meta::BucketFence fence, meta::BucketState state);
+    Result<Fence> set_fence_state(kv::PartitionId partition, const Fence& expected,
+                                  meta::BucketState state);
     Result<void> drop_from_directory(const std::string& name, const Bucket& bucket);
 
     Result<Shared> share_source(const Bucket& bucket, const std::string& key,
