@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint32_t key_format = 1;
 constexpr std::size_t id_length = 20, secret_length = 40;
 
-bool is_word(std::string_view text, std::string_view also, std::size_t length_min, std::size_t length_max) {
+bool is_word(std::string_view text, std::string_view also, std::size_t length_min,
+             std::size_t length_max) {
     if (text.size() < length_min || text.size() > length_max) return false;
     return std::ranges::all_of(text, [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -23,7 +24,9 @@ bool is_word(std::string_view text, std::string_view also, std::size_t length_mi
     });
 }
 
-std::string row_of(std::string_view id) { return std::string(1, meta::access_key_prefix) + std::string(id); }
+std::string row_of(std::string_view id) {
+    return std::string(1, meta::access_key_prefix) + std::string(id);
+}
 
 }  // namespace
 
@@ -38,12 +41,16 @@ AccessKey make_access_key(const std::string& owner, UnixNanos now) {
 
 Result<void> check_access_key(const AccessKey& key) {
     if (!is_word(key.id, "_-", 3, 128))
-        return fail(Code::invalid_argument, "An access key is 3 to 128 characters of A-Z a-z 0-9 _ and -.");
+        return fail(Code::invalid_argument,
+                    "An access key is 3 to 128 characters of A-Z a-z 0-9 _ and -.");
     if (!is_word(key.owner, "_-.@", 1, 64))
-        return fail(Code::invalid_argument, "An owner is 1 to 64 characters of A-Z a-z 0-9 _ - . and @.");
-    const bool printable = std::ranges::all_of(key.secret, [](char c) { return c > ' ' && c <= '~'; });
+        return fail(Code::invalid_argument,
+                    "An owner is 1 to 64 characters of A-Z a-z 0-9 _ - . and @.");
+    const bool printable =
+        std::ranges::all_of(key.secret, [](char c) { return c > ' ' && c <= '~'; });
     if (key.secret.size() < 8 || key.secret.size() > 128 || !printable)
-        return fail(Code::invalid_argument, "A secret is 8 to 128 printable characters without spaces.");
+        return fail(Code::invalid_argument,
+                    "A secret is 8 to 128 printable characters without spaces.");
     return {};
 }
 
@@ -60,13 +67,16 @@ Result<std::string> KeyStore::encode(const AccessKey& key) const {
 
 Result<AccessKey> KeyStore::decode(const std::string& id, std::string_view bytes) const {
     StoredAccessKey stored;
-    if (!stored.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || stored.format() != key_format)
+    if (!stored.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+        stored.format() != key_format)
         return fail(Code::corrupt, fmt::format("the row of access key {} cannot be read", id));
     Result<std::string> secret = hash::aead_open(master_key_, stored.sealed_secret(), id);
     if (!secret)
-        return fail(Code::corrupt, fmt::format("the secret of access key {} does not open: secret.key is not the one it "
-                                               "was encrypted under",
-                                               id));
+        return fail(
+            Code::corrupt,
+            fmt::format("the secret of access key {} does not open: secret.key is not the one it "
+                        "was encrypted under",
+                        id));
     return AccessKey{.id = id,
                      .owner = stored.owner(),
                      .secret = *std::move(secret),
@@ -79,7 +89,8 @@ Result<std::unique_ptr<KeyStore>> KeyStore::open(kv::Engine& kv, std::string mas
     auto store = std::unique_ptr<KeyStore>(new KeyStore(kv, std::move(master_key)));
     auto keys = std::make_shared<Keys>();
     Result<void> outcome;
-    TRY_VOID(kv::scan_all(kv, meta::system_partition, kv::prefix_range(std::string(1, meta::access_key_prefix)),
+    TRY_VOID(kv::scan_all(kv, meta::system_partition,
+                          kv::prefix_range(std::string(1, meta::access_key_prefix)),
                           [&](std::string_view row, std::string_view value) {
                               std::string id(row.substr(1));
                               Result<AccessKey> key = store->decode(id, value);
@@ -117,7 +128,8 @@ void KeyStore::publish(const std::string& id, std::shared_ptr<const AccessKey> k
     keys_ = std::move(changed);
 }
 
-Result<void> KeyStore::store(const std::string& id, const AccessKey* before, const AccessKey* after) {
+Result<void> KeyStore::store(const std::string& id, const AccessKey* before,
+                             const AccessKey* after) {
     const std::string row = row_of(id);
     TRY(std::optional<std::string> present, kv_.get(meta::system_partition, row));
     if (present.has_value() != (before != nullptr))
@@ -138,8 +150,12 @@ Result<void> KeyStore::store(const std::string& id, const AccessKey* before, con
 Result<void> KeyStore::add(const AccessKey& key) {
     TRY_VOID(check_access_key(key));
     MutexLock lock(change_mutex_);
-    if (find(key.id)) return fail(Code::invalid_argument, fmt::format("The access key {} exists already.", key.id));
-    if (size() >= keys_max) return fail(Code::invalid_argument, fmt::format("There are {} access keys already.", keys_max));
+    if (find(key.id))
+        return fail(Code::invalid_argument,
+                    fmt::format("The access key {} exists already.", key.id));
+    if (size() >= keys_max)
+        return fail(Code::invalid_argument,
+                    fmt::format("There are {} access keys already.", keys_max));
     return store(key.id, nullptr, &key);
 }
 
@@ -154,7 +170,8 @@ Result<void> KeyStore::set_enabled(const std::string& id, bool enabled) {
     const std::shared_ptr<const AccessKey> before = find(id);
     if (!before) return fail(Code::not_found, fmt::format("There is no access key {}.", id));
     if (before->fixed)
-        return fail(Code::invalid_argument, fmt::format("The access key {} comes from the server's environment.", id));
+        return fail(Code::invalid_argument,
+                    fmt::format("The access key {} comes from the server's environment.", id));
     AccessKey after = *before;
     after.enabled = enabled;
     return store(id, before.get(), &after);
@@ -165,7 +182,8 @@ Result<void> KeyStore::remove(const std::string& id) {
     const std::shared_ptr<const AccessKey> before = find(id);
     if (!before) return fail(Code::not_found, fmt::format("There is no access key {}.", id));
     if (before->fixed)
-        return fail(Code::invalid_argument, fmt::format("The access key {} comes from the server's environment.", id));
+        return fail(Code::invalid_argument,
+                    fmt::format("The access key {} comes from the server's environment.", id));
     return store(id, before.get(), nullptr);
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// Access keys: who may sign, for which owner, with which secret. They lie in the engine (rows `k`, secrets encrypted
-// under a key that is not in the database) and, all of them, in memory, where every request looks its key up.
+// Access keys: who may sign, for which owner, with which secret. They lie in the engine (rows `k`,
+// secrets encrypted under a key that is not in the database) and, all of them, in memory, where
+// every request looks its key up.
 //
-// Owned by main(). find() is safe from any thread and never blocks; the others may block on the disk. A change is in
-// force for the next find() once the call returns.
+// Owned by main(). find() is safe from any thread and never blocks; the others may block on the
+// disk. A change is in force for the next find() once the call returns.
 
 #include <cstdint>
 #include <map>
@@ -31,15 +32,16 @@ struct AccessKey {
 
 // What the root credentials of a new store and `weir keys create` look like.
 AccessKey make_access_key(const std::string& owner, UnixNanos now);
-// 3 to 128 of A-Z a-z 0-9 _ - for ids; 8 to 128 printable characters for secrets; 1 to 64 of those of ids, . and @ for
-// owners. invalid_argument says which.
+// 3 to 128 of A-Z a-z 0-9 _ - for ids; 8 to 128 printable characters for secrets; 1 to 64 of those
+// of ids, . and @ for owners. invalid_argument says which.
 Result<void> check_access_key(const AccessKey& key);
 
 class KeyStore {
   public:
     static constexpr std::size_t keys_max = 100'000;
 
-    // Reads every key. corrupt if `master_key` (32 bytes) is not the one that the secrets were encrypted under.
+    // Reads every key. corrupt if `master_key` (32 bytes) is not the one that the secrets were
+    // encrypted under.
     static Result<std::unique_ptr<KeyStore>> open(kv::Engine& kv, std::string master_key);
 
     // nullptr: no such key.
@@ -59,7 +61,8 @@ class KeyStore {
   private:
     using Keys = std::map<std::string, std::shared_ptr<const AccessKey>, std::less<>>;
 
-    KeyStore(kv::Engine& kv, std::string master_key) : kv_(kv), master_key_(std::move(master_key)) {}
+    KeyStore(kv::Engine& kv, std::string master_key)
+        : kv_(kv), master_key_(std::move(master_key)) {}
 
     Result<std::string> encode(const AccessKey& key) const;
     Result<AccessKey> decode(const std::string& id, std::string_view bytes) const;

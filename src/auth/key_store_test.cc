@@ -29,7 +29,8 @@ TEST_F(KeyStoreTest, FindsKeysAgainAfterARestartAndKeepsSecretsOutOfTheRows) {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->secret, key.secret);
     EXPECT_EQ(found->owner, "anna");
-    for (const kv::Row& row : kv_.rows(meta::system_partition)) EXPECT_EQ(row.value.find(key.secret), std::string::npos);
+    for (const kv::Row& row : kv_.rows(meta::system_partition))
+        EXPECT_EQ(row.value.find(key.secret), std::string::npos);
     EXPECT_TRUE(store->list().front().secret.empty());
 }
 

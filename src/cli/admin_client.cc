@@ -27,10 +27,14 @@ Result<nlohmann::json> AdminClient::request(const std::string& method, const std
     }
     const httplib::Result result = client.send(request);
     if (!result)
-        return fail(Code::unavailable, fmt::format("no server answers at {}; start one with: weir serve --data {}", socket, data_));
+        return fail(Code::unavailable,
+                    fmt::format("no server answers at {}; start one with: weir serve --data {}",
+                                socket, data_));
     nlohmann::json reply = nlohmann::json::parse(result->body, nullptr, false);
-    if (reply.is_discarded()) return fail(Code::internal_error, fmt::format("the server at {} answered no JSON", socket));
-    if (result->status != 200) return fail(Code::invalid_request, reply.value("error", "the server gave no reason"));
+    if (reply.is_discarded())
+        return fail(Code::internal_error, fmt::format("the server at {} answered no JSON", socket));
+    if (result->status != 200)
+        return fail(Code::invalid_request, reply.value("error", "the server gave no reason"));
     return reply;
 }
 

@@ -13,8 +13,10 @@ class AdminClient {
   public:
     explicit AdminClient(std::string data) : data_(std::move(data)) {}
 
-    // `body` may be null. unavailable, with what to do, when no server runs there; the server's own sentence otherwise.
-    Result<nlohmann::json> request(const std::string& method, const std::string& path, const nlohmann::json& body);
+    // `body` may be null. unavailable, with what to do, when no server runs there; the server's own
+    // sentence otherwise.
+    Result<nlohmann::json> request(const std::string& method, const std::string& path,
+                                   const nlohmann::json& body);
 
   private:
     std::string data_;

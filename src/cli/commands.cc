@@ -60,16 +60,19 @@ int run_env(const std::vector<std::string>& arguments) {
     const Result<Loaded> loaded = load(arguments);
     if (!loaded) return complain(loaded.error().message(), misused);
     io::PosixDisk disk;
-    const Result<std::string> lines = inspect::DataDirectory::read_environment(disk, loaded->config.data);
+    const Result<std::string> lines =
+        inspect::DataDirectory::read_environment(disk, loaded->config.data);
     if (!lines)
-        return complain(fmt::format("{} says nothing of a server yet; start one with: weir serve --data {}",
-                                    loaded->config.data, loaded->config.data), failed);
+        return complain(
+            fmt::format("{} says nothing of a server yet; start one with: weir serve --data {}",
+                        loaded->config.data, loaded->config.data),
+            failed);
     fmt::print("{}", *lines);
     return done;
 }
 
-int ask(const Config& config, const std::string& method, const std::string& path, const nlohmann::json& body,
-        int (*print)(const nlohmann::json& reply)) {
+int ask(const Config& config, const std::string& method, const std::string& path,
+        const nlohmann::json& body, int (*print)(const nlohmann::json& reply)) {
     AdminClient client(config.data);
     const Result<nlohmann::json> reply = client.request(method, path, body);
     if (!reply) return complain(reply.error().message(), failed);
@@ -79,14 +82,17 @@ int ask(const Config& config, const std::string& method, const std::string& path
 int print_keys(const nlohmann::json& reply) {
     fmt::print("{:28} {:20} {:9} {}\n", "ACCESS KEY", "OWNER", "STATE", "CREATED");
     for (const nlohmann::json& key : reply.at("keys"))
-        fmt::print("{:28} {:20} {:9} {}\n", key.at("id").get<std::string>(), key.at("owner").get<std::string>(),
-                   key.at("enabled").get<bool>() ? "enabled" : "disabled", key.at("created").get<std::string>());
+        fmt::print("{:28} {:20} {:9} {}\n", key.at("id").get<std::string>(),
+                   key.at("owner").get<std::string>(),
+                   key.at("enabled").get<bool>() ? "enabled" : "disabled",
+                   key.at("created").get<std::string>());
     return done;
 }
 
 int print_key(const nlohmann::json& reply) {
     fmt::print("export AWS_ACCESS_KEY_ID=\"{}\"\n", reply.at("id").get<std::string>());
-    if (reply.contains("secret")) fmt::print("export AWS_SECRET_ACCESS_KEY=\"{}\"\n", reply.at("secret").get<std::string>());
+    if (reply.contains("secret"))
+        fmt::print("export AWS_SECRET_ACCESS_KEY=\"{}\"\n", reply.at("secret").get<std::string>());
     return done;
 }
 
@@ -100,15 +106,20 @@ int print_json(const nlohmann::json& reply) {
 Result<std::string> read_secret(const std::string& path) {
     std::ifstream file(path);
     std::string secret;
-    if (!file || !std::getline(file, secret)) return fail(Code::not_found, fmt::format("{} holds no secret", path));
+    if (!file || !std::getline(file, secret))
+        return fail(Code::not_found, fmt::format("{} holds no secret", path));
     return secret;
 }
 
-int create_key(const Config& config, const std::optional<std::string>& owner, const std::optional<std::string>& id,
+int create_key(const Config& config, const std::optional<std::string>& owner,
+               const std::optional<std::string>& id,
                const std::optional<std::string>& secret_file) {
     if (!owner) return complain("keys create needs --owner NAME", misused);
     if (id.has_value() != secret_file.has_value())
-        return complain("--access-key and --secret-file go together: a key that exists already, and a file with its secret", misused);
+        return complain(
+            "--access-key and --secret-file go together: a key that exists already, and a file "
+            "with its secret",
+            misused);
     nlohmann::json body{{"owner", *owner}};
     if (id) {
         const Result<std::string> secret = read_secret(*secret_file);
@@ -123,15 +134,20 @@ int run_keys(const std::vector<std::string>& given) {
     std::vector<std::string> arguments = given;
     const std::optional<std::string> verb = take_word(arguments);
     const std::optional<std::string> target = take_word(arguments);
-    const std::optional<std::string> owner = take_flag(arguments, "--owner"), id = take_flag(arguments, "--access-key"),
+    const std::optional<std::string> owner = take_flag(arguments, "--owner"),
+                                     id = take_flag(arguments, "--access-key"),
                                      secret_file = take_flag(arguments, "--secret-file");
     const Result<Loaded> loaded = load(arguments);
     if (!loaded) return complain(loaded.error().message(), misused);
     const Config& config = loaded->config;
     if (verb == "create" && !target) return create_key(config, owner, id, secret_file);
     if (verb == "list" && !target) return ask(config, "GET", "/keys", nullptr, print_keys);
-    if (!target) return complain("usage: weir keys create --owner NAME | list | disable ID | enable ID | remove ID", misused);
-    if (verb == "disable" || verb == "enable") return ask(config, "POST", "/keys/" + *target + "/" + *verb, nullptr, print_ok);
+    if (!target)
+        return complain(
+            "usage: weir keys create --owner NAME | list | disable ID | enable ID | remove ID",
+            misused);
+    if (verb == "disable" || verb == "enable")
+        return ask(config, "POST", "/keys/" + *target + "/" + *verb, nullptr, print_ok);
     if (verb == "remove") return ask(config, "DELETE", "/keys/" + *target, nullptr, print_ok);
     return complain(fmt::format("'{}' is no command of weir keys", verb.value_or("")), misused);
 }
@@ -139,8 +155,10 @@ int run_keys(const std::vector<std::string>& given) {
 int print_limits(const nlohmann::json& reply) {
     fmt::print("{:32} {:>16} {:>16}\n", "LIMIT", "BOUND", "IN USE");
     for (const nlohmann::json& limit : reply.at("limits"))
-        fmt::print("{:32} {:>16} {:>16}\n", limit.at("name").get<std::string>(), limit.at("bound").get<std::uint64_t>(),
-                   limit.contains("use") ? std::to_string(limit.at("use").get<std::uint64_t>()) : "-");
+        fmt::print(
+            "{:32} {:>16} {:>16}\n", limit.at("name").get<std::string>(),
+            limit.at("bound").get<std::uint64_t>(),
+            limit.contains("use") ? std::to_string(limit.at("use").get<std::uint64_t>()) : "-");
     return done;
 }
 
@@ -157,14 +175,17 @@ int run_admin(const std::vector<std::string>& given) {
 // Damage and leaks that stay make the exit code 1.
 int print_check(const nlohmann::json& reply) {
     for (const nlohmann::json& finding : reply.at("findings"))
-        fmt::print("{}: {}: {}{}\n", finding.at("kind").get<std::string>(), finding.at("where").get<std::string>(),
-                   finding.at("what").get<std::string>(), finding.at("repaired").get<bool>() ? " (mended)" : "");
-    fmt::print("{} buckets, {} versions, {} uploads, {} blobs of {} bytes, {} bytes compared; {} damaged, {} leaks, {} mended\n",
-               reply.at("buckets").get<std::uint64_t>(), reply.at("versions").get<std::uint64_t>(),
-               reply.at("uploads").get<std::uint64_t>(), reply.at("blobs").get<std::uint64_t>(),
-               reply.at("blob_bytes").get<std::uint64_t>(), reply.at("bytes_read").get<std::uint64_t>(),
-               reply.at("damage").get<std::uint64_t>(), reply.at("leaks").get<std::uint64_t>(),
-               reply.at("repaired").get<std::uint64_t>());
+        fmt::print("{}: {}: {}{}\n", finding.at("kind").get<std::string>(),
+                   finding.at("where").get<std::string>(), finding.at("what").get<std::string>(),
+                   finding.at("repaired").get<bool>() ? " (mended)" : "");
+    fmt::print(
+        "{} buckets, {} versions, {} uploads, {} blobs of {} bytes, {} bytes compared; {} damaged, "
+        "{} leaks, {} mended\n",
+        reply.at("buckets").get<std::uint64_t>(), reply.at("versions").get<std::uint64_t>(),
+        reply.at("uploads").get<std::uint64_t>(), reply.at("blobs").get<std::uint64_t>(),
+        reply.at("blob_bytes").get<std::uint64_t>(), reply.at("bytes_read").get<std::uint64_t>(),
+        reply.at("damage").get<std::uint64_t>(), reply.at("leaks").get<std::uint64_t>(),
+        reply.at("repaired").get<std::uint64_t>());
     const bool clean = reply.at("damage") == 0 && reply.at("leaks") == reply.at("repaired");
     return clean ? done : failed;
 }
@@ -178,22 +199,25 @@ int run_fsck(const std::vector<std::string>& given) {
     const Result<inspect::CheckReport> report =
         inspect::check_offline(loaded->config.data, {.read_bytes = read, .repair = repair}, *log);
     if (report) return print_check(inspect::to_json(*report));
-    if (report.error().code() != Code::unavailable) return complain(report.error().message(), failed);
+    if (report.error().code() != Code::unavailable)
+        return complain(report.error().message(), failed);
     return ask(loaded->config, "POST", "/fsck", {{"repair", repair}, {"read", read}}, print_check);
 }
 
 int print_scrub(const nlohmann::json& reply) {
-    fmt::print("{} extents and {} inline bodies, {} bytes; {} damaged\n", reply.at("extents").get<std::uint64_t>(),
-               reply.at("bodies").get<std::uint64_t>(), reply.at("bytes").get<std::uint64_t>(),
-               reply.at("damaged").get<std::uint64_t>());
-    for (const nlohmann::json& finding : reply.at("findings")) fmt::print("damage: {}\n", finding.get<std::string>());
+    fmt::print("{} extents and {} inline bodies, {} bytes; {} damaged\n",
+               reply.at("extents").get<std::uint64_t>(), reply.at("bodies").get<std::uint64_t>(),
+               reply.at("bytes").get<std::uint64_t>(), reply.at("damaged").get<std::uint64_t>());
+    for (const nlohmann::json& finding : reply.at("findings"))
+        fmt::print("damage: {}\n", finding.get<std::string>());
     return reply.at("damaged") == 0 ? done : failed;
 }
 
 int run_scrub(const std::vector<std::string>& given) {
     std::vector<std::string> arguments = given;
     const std::string rate = take_flag(arguments, "--rate-mib").value_or("64");
-    if (rate.empty() || rate.size() > 6 || rate.find_first_not_of("0123456789") != std::string::npos)
+    if (rate.empty() || rate.size() > 6 ||
+        rate.find_first_not_of("0123456789") != std::string::npos)
         return complain("--rate-mib is MiB a second, 0 for as fast as the disk gives", misused);
     const Result<Loaded> loaded = load(arguments);
     if (!loaded) return complain(loaded.error().message(), misused);
@@ -203,10 +227,12 @@ int run_scrub(const std::vector<std::string>& given) {
     const Result<inspect::ScrubReport> report = inspect::scrub_offline(
         loaded->config.data,
         {.bytes_per_second = bytes_per_second,
-         .on_damage = [&](const std::string& where, const std::string& what) { findings.push_back(where + ": " + what); }},
+         .on_damage = [&](const std::string& where,
+                          const std::string& what) { findings.push_back(where + ": " + what); }},
         *log);
     if (!report && report.error().code() == Code::unavailable)
-        return ask(loaded->config, "POST", "/scrub", {{"bytes_per_second", bytes_per_second}}, print_scrub);
+        return ask(loaded->config, "POST", "/scrub", {{"bytes_per_second", bytes_per_second}},
+                   print_scrub);
     if (!report) return complain(report.error().message(), failed);
     nlohmann::json shown = inspect::to_json(*report);
     shown["findings"] = findings;
@@ -220,12 +246,18 @@ int run_version(const std::vector<std::string>&) {
 
 constexpr std::array<Command, 7> table{{
     {"env", "weir env [--data DIR]", "prints what clients need, for eval", run_env},
-    {"config", "weir config [options]", "shows every option, its value and where it came from", run_config},
-    {"keys", "weir keys create --owner NAME [--access-key ID --secret-file FILE] | list | disable ID | enable ID | remove ID",
+    {"config", "weir config [options]", "shows every option, its value and where it came from",
+     run_config},
+    {"keys",
+     "weir keys create --owner NAME [--access-key ID --secret-file FILE] | list | disable ID | "
+     "enable ID | remove ID",
      "access keys of the running server", run_keys},
-    {"admin", "weir admin limits | status", "bounds and their present use; what the server does", run_admin},
-    {"fsck", "weir fsck [--read] [--repair]", "proves a data directory, of a running server or a stopped one", run_fsck},
-    {"scrub", "weir scrub [--rate-mib N]", "reads every byte again and compares it with its checksum", run_scrub},
+    {"admin", "weir admin limits | status", "bounds and their present use; what the server does",
+     run_admin},
+    {"fsck", "weir fsck [--read] [--repair]",
+     "proves a data directory, of a running server or a stopped one", run_fsck},
+    {"scrub", "weir scrub [--rate-mib N]",
+     "reads every byte again and compares it with its checksum", run_scrub},
     {"version", "weir version", "prints the version", run_version},
 }};
 
@@ -234,9 +266,10 @@ constexpr std::array<Command, 7> table{{
 std::span<const Command> commands() { return table; }
 
 int print_usage() {
-    fmt::print("Weir keeps machine-learning weights in buckets behind an S3 API.\n\n  {:10} {}\n", "serve",
-               "serves a data directory (weir serve --help shows every option)");
-    for (const Command& command : table) fmt::print("  {:10} {}\n  {:10}   {}\n", command.name, command.help, "", command.usage);
+    fmt::print("Weir keeps machine-learning weights in buckets behind an S3 API.\n\n  {:10} {}\n",
+               "serve", "serves a data directory (weir serve --help shows every option)");
+    for (const Command& command : table)
+        fmt::print("  {:10} {}\n  {:10}   {}\n", command.name, command.help, "", command.usage);
     return done;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The commands of `weir` beside `serve`, one function each. Each prints its result to standard output, or one sentence
-// to standard error, and returns the exit code: 0 done, 1 failed, 2 wrong usage.
+// The commands of `weir` beside `serve`, one function each. Each prints its result to standard
+// output, or one sentence to standard error, and returns the exit code: 0 done, 1 failed, 2 wrong
+// usage.
 
 #include <span>
 #include <string>

@@ -1,8 +1,10 @@
 #pragma once
-// The configuration: every option by flag, by WEIR_... and by one TOML file, under the same name. One table (config.cc)
-// says what there is; `weir serve --help` and `weir config` print it with present values and where each came from.
+// The configuration: every option by flag, by WEIR_... and by one TOML file, under the same name.
+// One table (config.cc) says what there is; `weir serve --help` and `weir config` print it with
+// present values and where each came from.
 //
-// A plain value once loaded. Failures are one sentence that names the option, its value and what is accepted.
+// A plain value once loaded. Failures are one sentence that names the option, its value and what is
+// accepted.
 
 #include <cstdint>
 #include <map>
@@ -45,7 +47,8 @@ struct Loaded {
     std::vector<Setting> settings;
 };
 
-// `flags`: option name -> values, as they came (an option given twice has two). `environment` is looked up by name.
+// `flags`: option name -> values, as they came (an option given twice has two). `environment` is
+// looked up by name.
 using Flags = std::map<std::string, std::vector<std::string>>;
 Result<Loaded> load_config(const Flags& flags);
 

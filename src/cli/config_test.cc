@@ -14,12 +14,15 @@ namespace {
 class ConfigTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir_config_XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "weir_config_XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
     }
     void TearDown() override {
         std::filesystem::remove_all(folder_);
-        for (const char* name : {"WEIR_LISTEN", "WEIR_CONFIG", "WEIR_ROOT_ACCESS_KEY", "WEIR_DOMAIN"}) ::unsetenv(name);
+        for (const char* name :
+             {"WEIR_LISTEN", "WEIR_CONFIG", "WEIR_ROOT_ACCESS_KEY", "WEIR_DOMAIN"})
+            ::unsetenv(name);
     }
     std::string file(const std::string& contents) {
         const std::string path = folder_ + "/weir.toml";
@@ -33,7 +36,9 @@ class ConfigTest : public ::testing::Test {
 };
 
 TEST_F(ConfigTest, TakesTheFlagBeforeTheEnvironmentBeforeTheFileBeforeTheDefault) {
-    const std::string path = file("listen = '127.0.0.1:1'\nregion = 'eu-1'\ndomain = ['a.test', 'b.test']\nconnections-max = 7\n");
+    const std::string path = file(
+        "listen = '127.0.0.1:1'\nregion = 'eu-1'\ndomain = ['a.test', 'b.test']\nconnections-max = "
+        "7\n");
     ::setenv("WEIR_LISTEN", "127.0.0.1:2", 1);
     const Result<Loaded> loaded = load_config(*parse_flags({"--config", path, "--data=/x"}));
     ASSERT_TRUE(loaded) << loaded.error().message();
@@ -54,10 +59,15 @@ TEST_F(ConfigTest, NamesWhatIsWrong) {
     EXPECT_FALSE(parse_flags({"stray"}));
     EXPECT_FALSE(parse_flags({"--listen"}));
     EXPECT_FALSE(parse_flags({"--root-secret-key", "x"}));
-    EXPECT_NE(load_config(*parse_flags({"--threads", "many"})).error().message().find("'many'"), std::string::npos);
+    EXPECT_NE(load_config(*parse_flags({"--threads", "many"})).error().message().find("'many'"),
+              std::string::npos);
     EXPECT_FALSE(load_config(*parse_flags({"--tls", "perhaps"})));
     EXPECT_FALSE(load_config(*parse_flags({"--tls-cert", "a"})));
-    EXPECT_NE(load_config(*parse_flags({"--config", file("lisen = 'x'\n")})).error().message().find("'lisen'"), std::string::npos);
+    EXPECT_NE(load_config(*parse_flags({"--config", file("lisen = 'x'\n")}))
+                  .error()
+                  .message()
+                  .find("'lisen'"),
+              std::string::npos);
     EXPECT_FALSE(load_config(*parse_flags({"--config", file("listen = \n")})));
     EXPECT_FALSE(load_config(*parse_flags({"--config", file("[listen]\na = 1\n")})));
     EXPECT_FALSE(load_config(*parse_flags({"--config", folder_ + "/missing.toml"})));

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <toml++/toml.h>
+#include <optional>
 
 namespace weir::cli {
 namespace {
@@ -15,19 +15,23 @@ std::optional<std::string> to_text(const toml::node& node) {
     return std::nullopt;
 }
 
-Result<std::vector<std::string>> to_values(const std::string& path, std::string_view name, const toml::node& node) {
+Result<std::vector<std::string>> to_values(const std::string& path, std::string_view name,
+                                           const toml::node& node) {
     std::vector<std::string> values;
     if (const toml::array* array = node.as_array()) {
         for (const toml::node& element : *array) {
             std::optional<std::string> value = to_text(element);
-            if (!value) return fail(Code::invalid_argument, fmt::format("{}: '{}' holds something that is no text", path, name));
+            if (!value)
+                return fail(Code::invalid_argument,
+                            fmt::format("{}: '{}' holds something that is no text", path, name));
             values.push_back(*std::move(value));
         }
         return values;
     }
     std::optional<std::string> value = to_text(node);
     if (!value)
-        return fail(Code::invalid_argument, fmt::format("{}: '{}' is neither text, number nor list", path, name));
+        return fail(Code::invalid_argument,
+                    fmt::format("{}: '{}' is neither text, number nor list", path, name));
     values.push_back(*std::move(value));
     return values;
 }
@@ -42,7 +46,9 @@ Result<TomlValues> read_toml(const std::string& path) {
             TRY(values[std::string(key.str())], to_values(path, key.str(), node));
         }
     } catch (const toml::parse_error& error) {
-        return fail(Code::invalid_argument, fmt::format("{}, line {}: {}", path, error.source().begin.line, error.description()));
+        return fail(
+            Code::invalid_argument,
+            fmt::format("{}, line {}: {}", path, error.source().begin.line, error.description()));
     }
     return values;
 }

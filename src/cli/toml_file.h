@@ -1,5 +1,6 @@
 #pragma once
-// A flat TOML file as option values: strings, integers, booleans, and arrays of strings. Pure but for reading the file.
+// A flat TOML file as option values: strings, integers, booleans, and arrays of strings. Pure but
+// for reading the file.
 
 #include <map>
 #include <string>

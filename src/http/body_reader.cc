@@ -78,7 +78,8 @@ net::Task<Result<std::string>> BodyReader::read_line() {
         line += waiting;
         buffer_.consume(waiting.size());
         if (line.size() > line_bytes_max) co_return fail(Code::invalid_encoding);
-        CO_TRY(const std::size_t count, co_await connection_.read_some(buffer_.prepare(receive_bytes)));
+        CO_TRY(const std::size_t count,
+               co_await connection_.read_some(buffer_.prepare(receive_bytes)));
         if (count == 0) co_return fail(Code::incomplete_body);
         buffer_.committed(count);
     }
@@ -113,7 +114,8 @@ net::Task<Result<std::size_t>> BodyReader::read_some(std::span<std::byte> out) {
         CO_TRY_VOID(co_await next_chunk());
         if (at_end_) co_return std::size_t(0);
     }
-    CO_TRY(const std::size_t count, co_await read_raw(out.first(std::min<std::uint64_t>(out.size(), left_))));
+    CO_TRY(const std::size_t count,
+           co_await read_raw(out.first(std::min<std::uint64_t>(out.size(), left_))));
     left_ -= count;
     bytes_read_ += count;
     if (left_ == 0) {

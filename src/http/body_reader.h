@@ -1,6 +1,6 @@
 #pragma once
-// A request's body, pulled by the handler: by Content-Length or chunked, decoded. Until the handler first reads, nothing
-// is asked of a client that waits for 100 Continue.
+// A request's body, pulled by the handler: by Content-Length or chunked, decoded. Until the handler
+// first reads, nothing is asked of a client that waits for 100 Continue.
 //
 // Belongs to its request, on its core.
 
@@ -18,7 +18,9 @@ namespace weir::http {
 // Bytes that were received before they were asked for: the end of a read that held a head.
 class ReceiveBuffer {
   public:
-    std::span<const std::byte> bytes() const { return std::span(storage_).subspan(begin_, end_ - begin_); }
+    std::span<const std::byte> bytes() const {
+        return std::span(storage_).subspan(begin_, end_ - begin_);
+    }
     void consume(std::size_t count) { begin_ += count; }
     // Space for at least `count` more; committed() says how many came.
     std::span<std::byte> prepare(std::size_t count);
@@ -33,8 +35,8 @@ class BodyReader {
   public:
     BodyReader(net::Connection& connection, ReceiveBuffer& buffer, const RequestHead& head);
 
-    // Some bytes of the body; 0 at its end. incomplete_body when the client goes away, invalid_encoding for chunks that
-    // are none.
+    // Some bytes of the body; 0 at its end. incomplete_body when the client goes away,
+    // invalid_encoding for chunks that are none.
     net::Task<Result<std::size_t>> read_some(std::span<std::byte> out);
 
     bool at_end() const { return at_end_; }

@@ -1,6 +1,7 @@
 #pragma once
-// A request's head, by Beast's parser, with what Beast lets pass and a server behind proxies must not: folded lines,
-// Transfer-Encoding beside Content-Length, codings other than chunked. Private to http.
+// A request's head, by Beast's parser, with what Beast lets pass and a server behind proxies must
+// not: folded lines, Transfer-Encoding beside Content-Length, codings other than chunked. Private
+// to http.
 //
 // One a connection, used again for each request.
 

@@ -1,5 +1,6 @@
 #pragma once
-// HTTP messages as handlers see them. A RequestHead's views are valid until the handler's coroutine ends.
+// HTTP messages as handlers see them. A RequestHead's views are valid until the handler's coroutine
+// ends.
 
 #include <cstdint>
 #include <functional>
@@ -19,7 +20,7 @@ struct Field {
 
 struct RequestHead {
     std::string_view method;
-    std::string_view target;  // as it was sent
+    std::string_view target;    // as it was sent
     std::vector<Field> fields;  // in order, repeated ones as they came
     std::string_view peer;
     bool keep_alive = true;
@@ -40,16 +41,17 @@ struct FileRange {
 
 // How a reply went, for logs and metrics.
 struct Sent {
-    std::uint64_t bytes_in = 0;   // head and body
+    std::uint64_t bytes_in = 0;  // head and body
     std::uint64_t bytes_out = 0;
     bool complete = false;
 };
 
 struct Response {
     unsigned status = 200;
-    std::vector<std::pair<std::string, std::string>> fields;  // without Content-Length, Date, Server, Connection
-    std::string body;               // or
-    std::vector<FileRange> files;   // sent in order
+    std::vector<std::pair<std::string, std::string>>
+        fields;                    // without Content-Length, Date, Server, Connection
+    std::string body;              // or
+    std::vector<FileRange> files;  // sent in order
     // For HEAD: the length that GET would have.
     std::optional<std::uint64_t> content_length;
     bool close = false;  // the connection ends after this reply

@@ -1,9 +1,9 @@
 #include "http/server.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include <chrono>
 #include <ctime>
@@ -22,23 +22,40 @@ constexpr std::string_view server_name = "Weir";
 
 std::string_view reason(unsigned status) {
     switch (status) {
-        case 200: return "OK";
-        case 204: return "No Content";
-        case 206: return "Partial Content";
-        case 304: return "Not Modified";
-        case 400: return "Bad Request";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 409: return "Conflict";
-        case 411: return "Length Required";
-        case 412: return "Precondition Failed";
-        case 416: return "Range Not Satisfiable";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 503: return "Service Unavailable";
-        case 507: return "Insufficient Storage";
-        default: return "Status";
+        case 200:
+            return "OK";
+        case 204:
+            return "No Content";
+        case 206:
+            return "Partial Content";
+        case 304:
+            return "Not Modified";
+        case 400:
+            return "Bad Request";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 409:
+            return "Conflict";
+        case 411:
+            return "Length Required";
+        case 412:
+            return "Precondition Failed";
+        case 416:
+            return "Range Not Satisfiable";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 503:
+            return "Service Unavailable";
+        case 507:
+            return "Insufficient Storage";
+        default:
+            return "Status";
     }
 }
 
@@ -93,7 +110,8 @@ class Server::Session {
         buffer_.consume(parsed->consumed);
         RequestHead& head = parsed->head;
         head.peer = connection_.peer();
-        const std::uint64_t bytes_in_before = connection_.bytes_in(), bytes_out_before = connection_.bytes_out();
+        const std::uint64_t bytes_in_before = connection_.bytes_in(),
+                            bytes_out_before = connection_.bytes_out();
         BodyReader body(connection_, buffer_, head);
         connection_.set_timeout(parts_.limits.stall_timeout_ms);
         Response response = co_await parts_.handler.handle(head, body);
@@ -101,11 +119,12 @@ class Server::Session {
         const bool keep = head.keep_alive && drained && !response.close && !server_.draining();
         const Result<void> sent = co_await send(head, response, keep);
         if (response.on_sent) {
-            response.on_sent({.bytes_in = connection_.bytes_in() - bytes_in_before + parsed->consumed,
-                              .bytes_out = connection_.bytes_out() - bytes_out_before,
-                              .complete = sent.has_value()});
+            response.on_sent(
+                {.bytes_in = connection_.bytes_in() - bytes_in_before + parsed->consumed,
+                 .bytes_out = connection_.bytes_out() - bytes_out_before,
+                 .complete = sent.has_value()});
         }
-        co_return keep && sent.has_value();
+        co_return keep&& sent.has_value();
     }
 
     // Leaves `parsed` empty when the client ended between requests.
@@ -117,7 +136,8 @@ class Server::Session {
             if (begun) {
                 CO_TRY(parsed, parser_.parse(buffer_.bytes()));
                 if (parsed) co_return Result<void>();
-                // From a head's first byte to its last, not between bytes: a slow dribble is no progress.
+                // From a head's first byte to its last, not between bytes: a slow dribble is no
+                // progress.
                 const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(
                     std::chrono::steady_clock::now() - begin);
                 const auto limit = std::chrono::milliseconds(parts_.limits.head_timeout_ms);
@@ -125,7 +145,8 @@ class Server::Session {
                 connection_.set_timeout(static_cast<std::uint64_t>((limit - spent).count()));
             }
             connection_.set_idle(!begun);
-            const Result<std::size_t> count = co_await connection_.read_some(buffer_.prepare(receive_bytes));
+            const Result<std::size_t> count =
+                co_await connection_.read_some(buffer_.prepare(receive_bytes));
             connection_.set_idle(false);
             if (!count) {
                 if (count.error().code() == Code::timeout) co_return fail(Code::request_timeout);
@@ -143,7 +164,8 @@ class Server::Session {
     // Whether the connection stands at the next request's first byte.
     net::Task<bool> drain(BodyReader& body, const Response& response) {
         if (body.at_end()) co_return true;
-        // A client that waits for 100 Continue and gets a final answer sends no body, or it may: end the connection.
+        // A client that waits for 100 Continue and gets a final answer sends no body, or it may:
+        // end the connection.
         if (!body.asked_for() || response.close) co_return false;
         std::vector<std::byte> scratch(receive_bytes);
         for (std::uint64_t drained = 0; drained < drained_bytes_max;) {
@@ -157,14 +179,16 @@ class Server::Session {
 
     void write_head(const RequestHead& head, const Response& response, bool keep) {
         out_.clear();
-        fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\nDate: {}\r\nServer: {}\r\n", response.status,
-                       reason(response.status), http_date(parts_.clock.now()), server_name);
+        fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\nDate: {}\r\nServer: {}\r\n",
+                       response.status, reason(response.status), http_date(parts_.clock.now()),
+                       server_name);
         for (const auto& [name, value] : response.fields)
             fmt::format_to(std::back_inserter(out_), "{}: {}\r\n", name, value);
         const bool head_only = head.method == "HEAD";
         if (!has_no_body(response.status)) {
-            const std::uint64_t length = head_only ? response.content_length.value_or(body_bytes(response))
-                                                   : body_bytes(response);
+            const std::uint64_t length =
+                head_only ? response.content_length.value_or(body_bytes(response))
+                          : body_bytes(response);
             fmt::format_to(std::back_inserter(out_), "Content-Length: {}\r\n", length);
         }
         out_ += keep ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
@@ -174,7 +198,8 @@ class Server::Session {
         write_head(head, response, keep);
         const bool no_body = has_no_body(response.status) || head.method == "HEAD";
         if (no_body) co_return co_await connection_.write(as_bytes(out_), false);
-        if (response.files.empty()) co_return co_await connection_.write(as_bytes(out_), as_bytes(response.body));
+        if (response.files.empty())
+            co_return co_await connection_.write(as_bytes(out_), as_bytes(response.body));
         CO_TRY_VOID(co_await connection_.write(as_bytes(out_), true));
         for (const FileRange& file : response.files)
             CO_TRY_VOID(co_await connection_.send_file(*file.descriptor, file.offset, file.length));
@@ -231,7 +256,8 @@ void Server::accept(net::Core& core, int descriptor, std::string peer) {
         --connections_;
         return;
     }
-    boost::asio::co_spawn(core.executor(), serve(core, descriptor, std::move(peer)), boost::asio::detached);
+    boost::asio::co_spawn(core.executor(), serve(core, descriptor, std::move(peer)),
+                          boost::asio::detached);
 }
 
 net::Task<void> Server::serve(net::Core& core, int descriptor, std::string peer) {
@@ -244,12 +270,14 @@ net::Task<void> Server::serve(net::Core& core, int descriptor, std::string peer)
         co_return;
     }
     {
-        net::Connection connection(core, descriptor, *std::move(stream), std::move(peer), parts_.pool);
+        net::Connection connection(core, descriptor, *std::move(stream), std::move(peer),
+                                   parts_.pool);
         connection.set_timeout(parts_.limits.head_timeout_ms);
         if (connections_.load() > parts_.limits.connections_max) {
             const Response response = parts_.handler.refuse(Error(Code::slow_down));
             const std::string head = fmt::format(
-                "HTTP/1.1 {} {}\r\nContent-Length: {}\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 {} {}\r\nContent-Length: {}\r\nContent-Type: "
+                "application/xml\r\nConnection: close\r\n\r\n",
                 response.status, reason(response.status), response.body.size());
             const Result<void> shaken = co_await connection.handshake();
             if (shaken) co_await connection.write(as_bytes(head), as_bytes(response.body));
@@ -265,13 +293,17 @@ net::Task<void> Server::serve(net::Core& core, int descriptor, std::string peer)
 void Server::drain() {
     draining_ = true;
     if (listener_) listener_->stop();
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(parts_.limits.drain_timeout_ms);
+    const auto until = std::chrono::steady_clock::now() +
+                       std::chrono::milliseconds(parts_.limits.drain_timeout_ms);
     while (connections_.load() > 0 && std::chrono::steady_clock::now() < until) {
-        // A connection between requests would keep us until its idle timeout. More may become idle meanwhile.
-        for (const std::unique_ptr<net::Core>& core : parts_.cores.all()) core->post([&core] { core->cut_off_idle(); });
+        // A connection between requests would keep us until its idle timeout. More may become idle
+        // meanwhile.
+        for (const std::unique_ptr<net::Core>& core : parts_.cores.all())
+            core->post([&core] { core->cut_off_idle(); });
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    for (const std::unique_ptr<net::Core>& core : parts_.cores.all()) core->post([&core] { core->cut_off_all(); });
+    for (const std::unique_ptr<net::Core>& core : parts_.cores.all())
+        core->post([&core] { core->cut_off_all(); });
     while (connections_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// An HTTP/1.1 server on Cores: keep-alive, pipelining, 100-continue, chunked bodies, sendfile, drain. What a request
-// means is the Handler's; protocol errors are shaped by it too, so that S3 clients get XML.
+// An HTTP/1.1 server on Cores: keep-alive, pipelining, 100-continue, chunked bodies, sendfile,
+// drain. What a request means is the Handler's; protocol errors are shaped by it too, so that S3
+// clients get XML.
 //
 // Owned by main(). start() and drain() from any thread but the cores'; handlers run on cores.
 
@@ -46,8 +47,8 @@ class Server {
     Result<void> listen_unix(const std::string& path);
     void start();
 
-    // No new connection; idle ones end; requests that run may finish until the drain timeout, then are cut off. Returns
-    // when every connection is gone.
+    // No new connection; idle ones end; requests that run may finish until the drain timeout, then
+    // are cut off. Returns when every connection is gone.
     void drain();
 
     const net::Address& address() const { return listener_->address(); }

@@ -21,7 +21,8 @@ Result<void> check_format(io::Disk& disk, const std::string& path) {
     if (line == format_line()) return {};
     std::string shown = line.substr(0, line.find('\n'));
     return fail(Code::invalid_request,
-                fmt::format("{} holds '{}', this program reads 'weir data format {}'", path, shown, data_format));
+                fmt::format("{} holds '{}', this program reads 'weir data format {}'", path, shown,
+                            data_format));
 }
 
 Result<void> create_directory(io::Disk& disk, const std::string& path) {
@@ -29,23 +30,29 @@ Result<void> create_directory(io::Disk& disk, const std::string& path) {
     TRY(const std::vector<std::string> names, disk.list(path));
     // The lock's file may be there from a first start that died before the format was written.
     for (const std::string& name : names)
-        if (name != "lock" && name != "secret.key" && name != "secret.key.new" && name != "FORMAT.new")
-            return fail(Code::invalid_request,
-                        fmt::format("{} is not empty and no data directory of Weir; give another --data", path));
+        if (name != "lock" && name != "secret.key" && name != "secret.key.new" &&
+            name != "FORMAT.new")
+            return fail(
+                Code::invalid_request,
+                fmt::format("{} is not empty and no data directory of Weir; give another --data",
+                            path));
     return {};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const std::string& path, bool create) {
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const std::string& path,
+                                                           bool create) {
     const bool is_new = !disk.stat(format_path(path)).has_value();
-    if (is_new && !create) return fail(Code::not_found, fmt::format("{} is no data directory of Weir", path));
+    if (is_new && !create)
+        return fail(Code::not_found, fmt::format("{} is no data directory of Weir", path));
     if (is_new) TRY_VOID(create_directory(disk, path));
     if (!is_new) TRY_VOID(check_format(disk, path));
     auto directory = std::unique_ptr<DataDirectory>(new DataDirectory(disk, path));
     Result<std::unique_ptr<io::Lock>> lock = disk.lock(path + "/lock");
     if (!lock && lock.error().code() == Code::unavailable)
-        return fail(Code::unavailable, fmt::format("Another weir uses {}: {}", path, lock.error().message()));
+        return fail(Code::unavailable,
+                    fmt::format("Another weir uses {}: {}", path, lock.error().message()));
     if (!lock) return fail(std::move(lock).error());
     directory->lock_ = *std::move(lock);
     const std::string secret_path = path + "/secret.key";
@@ -56,11 +63,13 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const
     }
     TRY(directory->secret_key_, disk.read_file(secret_path, small_file_bytes_max));
     if (directory->secret_key_.size() != secret_key_bytes)
-        return fail(Code::corrupt, fmt::format("{} does not hold {} bytes", secret_path, secret_key_bytes));
+        return fail(Code::corrupt,
+                    fmt::format("{} does not hold {} bytes", secret_path, secret_key_bytes));
     return directory;
 }
 
-Result<RootCredentials> DataDirectory::read_root_credentials(io::Disk& disk, const std::string& path) {
+Result<RootCredentials> DataDirectory::read_root_credentials(io::Disk& disk,
+                                                             const std::string& path) {
     TRY(const std::string text, disk.read_file(credentials_path(path), small_file_bytes_max));
     RootCredentials credentials;
     for (std::size_t at = 0; at < text.size();) {
@@ -83,8 +92,9 @@ Result<std::optional<RootCredentials>> DataDirectory::root_credentials() {
 }
 
 Result<void> DataDirectory::save_root_credentials(const RootCredentials& credentials) {
-    return disk_.replace_file(credentials_path(path_), fmt::format("{}{}\n{}{}\n", key_line, credentials.access_key_id,
-                                                                   secret_line, credentials.secret));
+    return disk_.replace_file(credentials_path(path_),
+                              fmt::format("{}{}\n{}{}\n", key_line, credentials.access_key_id,
+                                          secret_line, credentials.secret));
 }
 
 Result<void> DataDirectory::save_environment(const std::string& lines) {

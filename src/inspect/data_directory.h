@@ -1,6 +1,6 @@
 #pragma once
-// A data directory: what lies where (docs/FORMAT.md), which format it is, and who holds it. Opening one that another
-// process holds, or of another format, fails before anything is touched.
+// A data directory: what lies where (docs/FORMAT.md), which format it is, and who holds it. Opening
+// one that another process holds, or of another format, fails before anything is touched.
 //
 // Owned by whoever serves or inspects the directory, for as long as it does.
 
@@ -22,9 +22,10 @@ struct RootCredentials {
 
 class DataDirectory {
   public:
-    // Makes the directory, with its secret key, where there is none and `create` is set. not_found, unavailable (held),
-    // invalid_request (another format, or no data directory).
-    static Result<std::unique_ptr<DataDirectory>> open(io::Disk& disk, const std::string& path, bool create);
+    // Makes the directory, with its secret key, where there is none and `create` is set. not_found,
+    // unavailable (held), invalid_request (another format, or no data directory).
+    static Result<std::unique_ptr<DataDirectory>> open(io::Disk& disk, const std::string& path,
+                                                       bool create);
 
     const std::string& path() const { return path_; }
     std::string meta_path() const { return path_ + "/meta"; }

@@ -23,10 +23,13 @@ struct Opened {
 Result<std::unique_ptr<Opened>> open(const std::string& path, Log& log) {
     auto opened = std::make_unique<Opened>();
     TRY(opened->directory, DataDirectory::open(opened->disk, path, false));
-    TRY(opened->kv, kv::rocksdb::Engine::open({.path = opened->directory->meta_path()}, opened->limits, log));
+    TRY(opened->kv,
+        kv::rocksdb::Engine::open({.path = opened->directory->meta_path()}, opened->limits, log));
     TRY_VOID(opened->kv->create_partition(meta::system_partition));
     // Writer 0 is nobody's: no tool creates a blob.
-    TRY(opened->blobs, blob::local::Store::open({.root = opened->directory->blobs_path(), .writer = 0}, opened->disk, log));
+    TRY(opened->blobs,
+        blob::local::Store::open({.root = opened->directory->blobs_path(), .writer = 0},
+                                 opened->disk, log));
     opened->store = std::make_unique<store::ObjectStore>(store::Context{.kv = *opened->kv,
                                                                         .blobs = *opened->blobs,
                                                                         .clock = opened->clock,

@@ -1,5 +1,6 @@
 #pragma once
-// The tools on a data directory that no server serves: they hold its lock while they work. Blocking.
+// The tools on a data directory that no server serves: they hold its lock while they work.
+// Blocking.
 
 #include <string>
 

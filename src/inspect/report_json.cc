@@ -11,14 +11,18 @@ nlohmann::json to_json(const CheckReport& report) {
                             {"where", finding.where},
                             {"what", finding.what},
                             {"repaired", finding.repaired}});
-    return {{"buckets", report.buckets},       {"versions", report.versions}, {"uploads", report.uploads},
-            {"blobs", report.blobs},           {"blob_bytes", report.blob_bytes}, {"bytes_read", report.bytes_read},
-            {"damage", report.damage},         {"leaks", report.leaks},       {"repaired", report.repaired},
-            {"findings", std::move(findings)}};
+    return {{"buckets", report.buckets},       {"versions", report.versions},
+            {"uploads", report.uploads},       {"blobs", report.blobs},
+            {"blob_bytes", report.blob_bytes}, {"bytes_read", report.bytes_read},
+            {"damage", report.damage},         {"leaks", report.leaks},
+            {"repaired", report.repaired},     {"findings", std::move(findings)}};
 }
 
 nlohmann::json to_json(const ScrubReport& report) {
-    return {{"extents", report.extents}, {"bodies", report.bodies}, {"bytes", report.bytes}, {"damaged", report.damaged}};
+    return {{"extents", report.extents},
+            {"bodies", report.bodies},
+            {"bytes", report.bytes},
+            {"damaged", report.damaged}};
 }
 
 }  // namespace weir::inspect

@@ -1,7 +1,8 @@
 #pragma once
-// From a core to the threads that may wait, and back: `co_await run_blocking(pool, work)` runs `work` on the pool and goes
-// on, on the same core, with its Result; Code::slow_down if too much waits already. It cannot be cancelled: whatever the
-// work refers to in the coroutine's frame stays.
+// From a core to the threads that may wait, and back: `co_await run_blocking(pool, work)` runs
+// `work` on the pool and goes on, on the same core, with its Result; Code::slow_down if too much
+// waits already. It cannot be cancelled: whatever the work refers to in the coroutine's frame
+// stays.
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
@@ -33,8 +34,8 @@ auto run_blocking(io::BlockingPool& pool, Work& work) -> Task<decltype(work())> 
         outcome.emplace(fail(Code::slow_down));
         boost::asio::post(executor, [resume] { std::move (*resume)(); });
     };
-    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(std::move(initiate),
-                                                                                               use_task);
+    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(
+        std::move(initiate), use_task);
     co_return *std::move(outcome);
 }
 

@@ -13,8 +13,8 @@
 namespace weir::net {
 namespace {
 
-// One sendfile's worth. Large while nobody else waits, since each call has its price; small while others do, since a
-// core does nothing else meanwhile.
+// One sendfile's worth. Large while nobody else waits, since each call has its price; small while
+// others do, since a core does nothing else meanwhile.
 constexpr std::size_t quantum_alone_bytes = 4 * 1024 * 1024;
 constexpr std::size_t quantum_shared_bytes = 256 * 1024;
 
@@ -45,8 +45,8 @@ Task<io::Buffer> acquire_buffer(io::BufferPool& pool) {
             boost::asio::post(executor, [resume] { std::move (*resume)(); });
         });
     };
-    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(std::move(initiate),
-                                                                                               use_task);
+    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(
+        std::move(initiate), use_task);
     co_return buffer;
 }
 
@@ -139,10 +139,12 @@ Task<Result<void>> Connection::write(std::span<const std::byte> bytes, bool more
     co_return Result<void>();
 }
 
-Task<Result<void>> Connection::write(std::span<const std::byte> head, std::span<const std::byte> body) {
+Task<Result<void>> Connection::write(std::span<const std::byte> head,
+                                     std::span<const std::byte> body) {
     while (!head.empty()) {
         const std::array buffers{to_iovec(head), to_iovec(body)};
-        CO_TRY(const Step step, stream_->write(std::span(buffers).first(body.empty() ? 1 : 2), false));
+        CO_TRY(const Step step,
+               stream_->write(std::span(buffers).first(body.empty() ? 1 : 2), false));
         if (step.want != Want::none) {
             CO_TRY_VOID(co_await wait(step.want));
             continue;
@@ -164,7 +166,8 @@ Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::ui
     } const busy(core_);
     while (length > 0) {
         const bool alone = core_.busy() == 1 && core_.connections() == 1;
-        const std::size_t quantum = std::min<std::uint64_t>(length, alone ? quantum_alone_bytes : quantum_shared_bytes);
+        const std::size_t quantum =
+            std::min<std::uint64_t>(length, alone ? quantum_alone_bytes : quantum_shared_bytes);
         Result<Step> step = Step{};
         if (is_resident(file, offset, quantum)) {
             step = stream_->send_file(file, offset, quantum);

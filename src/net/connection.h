@@ -1,8 +1,9 @@
 #pragma once
 // One accepted connection on its core: coroutines over a Stream's steps, with deadlines.
 //
-// Made and destroyed on its core, used by one coroutine at a time. Every operation ends with Code::timeout once its
-// deadline has passed, and with Code::cancelled when the peer or a drain cuts the connection off.
+// Made and destroyed on its core, used by one coroutine at a time. Every operation ends with
+// Code::timeout once its deadline has passed, and with Code::cancelled when the peer or a drain
+// cuts the connection off.
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <chrono>
@@ -20,7 +21,8 @@ namespace weir::net {
 class Connection {
   public:
     // Takes the descriptor over. `pool` is where file ranges that are not in memory are sent from.
-    Connection(Core& core, int descriptor, std::unique_ptr<Stream> stream, std::string peer, io::BlockingPool& pool);
+    Connection(Core& core, int descriptor, std::unique_ptr<Stream> stream, std::string peer,
+               io::BlockingPool& pool);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;

@@ -52,7 +52,8 @@ void Core::cut_off_idle() {
 }
 
 Task<void> Core::watch_deadlines() {
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
         timer(context_);
     for (;;) {
         timer.expires_after(deadline_tick);
@@ -75,7 +76,8 @@ void Cores::stop() {
 }
 
 Core& Cores::least_loaded() {
-    return **std::ranges::min_element(cores_, {}, [](const std::unique_ptr<Core>& core) { return core->connections(); });
+    return **std::ranges::min_element(
+        cores_, {}, [](const std::unique_ptr<Core>& core) { return core->connections(); });
 }
 
 std::size_t Cores::connections() const {

@@ -1,8 +1,9 @@
 #pragma once
-// One core = one event loop on one thread. A connection lives on one core for life; nothing on a core ever waits for a
-// disk or a lock that is held while somebody does.
+// One core = one event loop on one thread. A connection lives on one core for life; nothing on a
+// core ever waits for a disk or a lock that is held while somebody does.
 //
-// Cores are owned by main() through `Cores`. post() is safe from any thread, the rest is for the core's own thread.
+// Cores are owned by main() through `Cores`. post() is safe from any thread, the rest is for the
+// core's own thread.
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>

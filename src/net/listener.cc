@@ -1,14 +1,14 @@
 #include "net/listener.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <future>
@@ -39,7 +39,8 @@ class AsioListener final : public Listener {
   public:
     using Acceptor = asio::basic_socket_acceptor<Protocol, Executor>;
 
-    AsioListener(Cores& cores, Acceptor acceptor, Address address, std::string path, Accepted accepted, Log& log)
+    AsioListener(Cores& cores, Acceptor acceptor, Address address, std::string path,
+                 Accepted accepted, Log& log)
         : cores_(cores),
           acceptor_(std::move(acceptor)),
           address_(std::move(address)),
@@ -51,7 +52,9 @@ class AsioListener final : public Listener {
         if (!path_.empty()) ::unlink(path_.c_str());
     }
 
-    void start() override { asio::co_spawn(cores_.first().context(), accept_all(), asio::detached); }
+    void start() override {
+        asio::co_spawn(cores_.first().context(), accept_all(), asio::detached);
+    }
 
     void stop() override {
         std::promise<void> closed;
@@ -67,21 +70,25 @@ class AsioListener final : public Listener {
 
   private:
     Task<void> accept_all() {
-        asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>
+        asio::basic_waitable_timer<std::chrono::steady_clock,
+                                   asio::wait_traits<std::chrono::steady_clock>, Executor>
             pause(cores_.first().executor());
         for (;;) {
             typename Protocol::endpoint peer;
             auto [error, socket] = co_await acceptor_.async_accept(peer, asio::as_tuple(use_task));
             if (!acceptor_.is_open()) co_return;
             if (error) {
-                log_.warn("accepting on {}: {}", path_.empty() ? address_.text() : path_, error.message());
+                log_.warn("accepting on {}: {}", path_.empty() ? address_.text() : path_,
+                          error.message());
                 pause.expires_after(pause_after_error);
                 co_await pause.async_wait(asio::as_tuple(use_task));
                 continue;
             }
             const int descriptor = socket.release();
             Core& core = cores_.least_loaded();
-            core.post([this, &core, descriptor, name = peer_name(peer)] { accepted_(core, descriptor, name); });
+            core.post([this, &core, descriptor, name = peer_name(peer)] {
+                accepted_(core, descriptor, name);
+            });
         }
     }
 
@@ -96,13 +103,16 @@ class AsioListener final : public Listener {
 }  // namespace
 
 std::string Address::text() const {
-    return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+    return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
+                                               : fmt::format("[{}]:{}", host, port);
 }
 
 Result<Address> parse_address(const std::string& text) {
     const auto refused = [&] {
-        return fail(Code::invalid_argument,
-                    fmt::format("'{}' is no address; give HOST:PORT, such as 127.0.0.1:9000 or [::1]:9000", text));
+        return fail(
+            Code::invalid_argument,
+            fmt::format("'{}' is no address; give HOST:PORT, such as 127.0.0.1:9000 or [::1]:9000",
+                        text));
     };
     const std::size_t colon = text.rfind(':');
     if (colon == std::string::npos || colon == 0) return refused();
@@ -116,18 +126,21 @@ Result<Address> parse_address(const std::string& text) {
     const std::string digits = text.substr(colon + 1);
     std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (error != std::errc() || end != digits.data() + digits.size() || host.empty()) return refused();
+    if (error != std::errc() || end != digits.data() + digits.size() || host.empty())
+        return refused();
     return Address{.host = std::move(host), .port = port};
 }
 
-Result<std::unique_ptr<Listener>> Listener::tcp(Cores& cores, const Address& address, Accepted accepted, Log& log) {
+Result<std::unique_ptr<Listener>> Listener::tcp(Cores& cores, const Address& address,
+                                                Accepted accepted, Log& log) {
     using Protocol = asio::ip::tcp;
     boost::system::error_code error;
     asio::ip::basic_resolver<Protocol, Executor> resolver(cores.first().executor());
     const auto found = resolver.resolve(address.host, std::to_string(address.port),
                                         asio::ip::resolver_base::passive, error);
     if (error || found.empty())
-        return fail(Code::invalid_argument, fmt::format("cannot listen on {}: {}", address.text(), error.message()));
+        return fail(Code::invalid_argument,
+                    fmt::format("cannot listen on {}: {}", address.text(), error.message()));
     const Protocol::endpoint endpoint = found.begin()->endpoint();
     AsioListener<Protocol>::Acceptor acceptor(cores.first().executor());
     acceptor.open(endpoint.protocol(), error);
@@ -135,17 +148,19 @@ Result<std::unique_ptr<Listener>> Listener::tcp(Cores& cores, const Address& add
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(backlog, error);
     if (error)
-        return fail(Code::unavailable, fmt::format("cannot listen on {}: {}", address.text(), error.message()));
+        return fail(Code::unavailable,
+                    fmt::format("cannot listen on {}: {}", address.text(), error.message()));
     Address real{.host = address.host, .port = acceptor.local_endpoint(error).port()};
-    return std::make_unique<AsioListener<Protocol>>(cores, std::move(acceptor), std::move(real), "", std::move(accepted),
-                                                    log);
+    return std::make_unique<AsioListener<Protocol>>(cores, std::move(acceptor), std::move(real), "",
+                                                    std::move(accepted), log);
 }
 
-Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std::string& path, Accepted accepted,
-                                                        Log& log) {
+Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std::string& path,
+                                                        Accepted accepted, Log& log) {
     using Protocol = asio::local::stream_protocol;
     if (path.size() >= sizeof(sockaddr_un::sun_path))
-        return fail(Code::invalid_argument, fmt::format("the path {} is too long for a unix socket", path));
+        return fail(Code::invalid_argument,
+                    fmt::format("the path {} is too long for a unix socket", path));
     ::unlink(path.c_str());
     boost::system::error_code error;
     AsioListener<Protocol>::Acceptor acceptor(cores.first().executor());
@@ -154,9 +169,11 @@ Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std:
     if (!error) acceptor.bind(Protocol::endpoint(path), error);
     ::umask(before);
     if (!error) acceptor.listen(backlog, error);
-    if (error) return fail(Code::unavailable, fmt::format("cannot listen on {}: {}", path, error.message()));
-    return std::make_unique<AsioListener<Protocol>>(cores, std::move(acceptor), Address{}, path, std::move(accepted),
-                                                    log);
+    if (error)
+        return fail(Code::unavailable,
+                    fmt::format("cannot listen on {}: {}", path, error.message()));
+    return std::make_unique<AsioListener<Protocol>>(cores, std::move(acceptor), Address{}, path,
+                                                    std::move(accepted), log);
 }
 
 }  // namespace weir::net

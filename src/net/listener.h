@@ -1,5 +1,6 @@
 #pragma once
-// Accepts connections and hands each to the least loaded core. TCP addresses are HOST:PORT ("127.0.0.1:9000",
+// Accepts connections and hands each to the least loaded core. TCP addresses are HOST:PORT
+// ("127.0.0.1:9000",
 // "[::1]:9000", port 0 for any free one); unix-domain sockets are paths.
 //
 // Owned by main(). The callbacks run on the chosen core.
@@ -27,10 +28,11 @@ class Listener {
     // Gets the accepted descriptor, which it owns, and the peer's address.
     using Accepted = std::function<void(Core& core, int descriptor, std::string peer)>;
 
-    static Result<std::unique_ptr<Listener>> tcp(Cores& cores, const Address& address, Accepted accepted, Log& log);
+    static Result<std::unique_ptr<Listener>> tcp(Cores& cores, const Address& address,
+                                                 Accepted accepted, Log& log);
     // Replaces a socket file that is there; mode 0600.
-    static Result<std::unique_ptr<Listener>> unix_domain(Cores& cores, const std::string& path, Accepted accepted,
-                                                         Log& log);
+    static Result<std::unique_ptr<Listener>> unix_domain(Cores& cores, const std::string& path,
+                                                         Accepted accepted, Log& log);
     virtual ~Listener() = default;
 
     virtual void start() = 0;

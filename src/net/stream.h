@@ -1,6 +1,6 @@
 #pragma once
-// What bytes go through: plain TCP or TLS, on a non-blocking descriptor. A step does what can be done at once and says
-// what it waits for; connection.h turns steps into coroutines.
+// What bytes go through: plain TCP or TLS, on a non-blocking descriptor. A step does what can be
+// done at once and says what it waits for; connection.h turns steps into coroutines.
 //
 // Owned by its Connection; one thread at a time.
 
@@ -18,8 +18,8 @@ namespace weir::net {
 enum class Want { none, read, write };
 
 struct Step {
-    std::size_t bytes = 0;      // done now; 0 with Want::none: the peer has ended (read)
-    Want want = Want::none;     // what must become ready before more can be done
+    std::size_t bytes = 0;   // done now; 0 with Want::none: the peer has ended (read)
+    Want want = Want::none;  // what must become ready before more can be done
 };
 
 class Stream {

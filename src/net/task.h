@@ -1,6 +1,7 @@
 #pragma once
-// Task<T>: a coroutine on a network core. Only net, http, s3/server and server may contain one. Name aggregates and owning
-// lambdas before a co_await expression uses them, and capture nothing in a lambda that is itself a coroutine.
+// Task<T>: a coroutine on a network core. Only net, http, s3/server and server may contain one.
+// Name aggregates and owning lambdas before a co_await expression uses them, and capture nothing in
+// a lambda that is itself a coroutine.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

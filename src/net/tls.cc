@@ -30,35 +30,46 @@ std::string openssl_reason() {
 
 // Which files were loaded: a change of either shows.
 std::string fingerprint(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return "missing";
-    return fmt::format("{}.{}.{}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size, status.st_ino);
+    return fmt::format("{}.{}.{}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
+                       status.st_ino);
 }
 
-int select_http11(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
-                  unsigned int in_length, void*) {
+int select_http11(SSL*, const unsigned char** out, unsigned char* out_length,
+                  const unsigned char* in, unsigned int in_length, void*) {
     static constexpr unsigned char http11[] = "\x08http/1.1";
     unsigned char* chosen = nullptr;
-    if (SSL_select_next_proto(&chosen, out_length, http11, sizeof http11 - 1, in, in_length) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_length, http11, sizeof http11 - 1, in, in_length) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_NOACK;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
-Result<std::shared_ptr<SSL_CTX>> load_context(const std::string& certificate_path, const std::string& key_path) {
+Result<std::shared_ptr<SSL_CTX>> load_context(const std::string& certificate_path,
+                                              const std::string& key_path) {
     ERR_clear_error();
     std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
     if (!context) return fail(Code::internal_error, "OpenSSL: " + openssl_reason());
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                        SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(context.get(), select_http11, nullptr);
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_path.c_str()) != 1)
-        return fail(Code::invalid_argument, fmt::format("{} is no certificate in PEM form: {}", certificate_path, openssl_reason()));
+        return fail(Code::invalid_argument, fmt::format("{} is no certificate in PEM form: {}",
+                                                        certificate_path, openssl_reason()));
     if (SSL_CTX_use_PrivateKey_file(context.get(), key_path.c_str(), SSL_FILETYPE_PEM) != 1)
-        return fail(Code::invalid_argument, fmt::format("{} is no private key in PEM form that fits {}: {}", key_path, certificate_path, openssl_reason()));
+        return fail(Code::invalid_argument,
+                    fmt::format("{} is no private key in PEM form that fits {}: {}", key_path,
+                                certificate_path, openssl_reason()));
     if (SSL_CTX_check_private_key(context.get()) != 1)
-        return fail(Code::invalid_argument, fmt::format("the key {} does not fit the certificate {}", key_path, certificate_path));
+        return fail(
+            Code::invalid_argument,
+            fmt::format("the key {} does not fit the certificate {}", key_path, certificate_path));
     return context;
 }
 
@@ -99,15 +110,18 @@ class TlsStream final : public Stream {
     Result<Step> send_file(int file, std::uint64_t offset, std::size_t length) override {
         if (buffer_.empty()) buffer_.resize(file_buffer_bytes);
         if (buffered_at_ != offset || buffered_file_ != file || buffered_ == 0) {
-            const ssize_t n = ::pread(file, buffer_.data(), std::min(length, buffer_.size()), static_cast<off_t>(offset));
+            const ssize_t n = ::pread(file, buffer_.data(), std::min(length, buffer_.size()),
+                                      static_cast<off_t>(offset));
             if (n < 0) return fail(errno_error("reading a file", errno));
-            if (n == 0 && length > 0) return fail(Code::corrupt, "the file ends before the range that is being sent");
+            if (n == 0 && length > 0)
+                return fail(Code::corrupt, "the file ends before the range that is being sent");
             buffered_ = static_cast<std::size_t>(n);
             buffered_from_ = 0;
             buffered_at_ = offset;
             buffered_file_ = file;
         }
-        TRY(const Step step, write_some(buffer_.data() + buffered_from_, std::min(length, buffered_)));
+        TRY(const Step step,
+            write_some(buffer_.data() + buffered_from_, std::min(length, buffered_)));
         buffered_ -= step.bytes;
         buffered_from_ += step.bytes;
         buffered_at_ += step.bytes;
@@ -120,7 +134,9 @@ class TlsStream final : public Stream {
     }
 
   private:
-    static int clamp(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, 1 << 30)); }
+    static int clamp(std::size_t size) {
+        return static_cast<int>(std::min<std::size_t>(size, 1 << 30));
+    }
 
     Result<Step> write_some(const void* data, std::size_t size) {
         ERR_clear_error();
@@ -130,13 +146,17 @@ class TlsStream final : public Stream {
     Result<Step> outcome(int n, std::string_view call, bool end_is_normal) {
         if (n > 0) return Step{.bytes = static_cast<std::size_t>(n), .want = Want::none};
         switch (SSL_get_error(ssl_.get(), n)) {
-            case SSL_ERROR_WANT_READ: return Step{.bytes = 0, .want = Want::read};
-            case SSL_ERROR_WANT_WRITE: return Step{.bytes = 0, .want = Want::write};
+            case SSL_ERROR_WANT_READ:
+                return Step{.bytes = 0, .want = Want::read};
+            case SSL_ERROR_WANT_WRITE:
+                return Step{.bytes = 0, .want = Want::write};
             case SSL_ERROR_ZERO_RETURN:
                 if (end_is_normal) return Step{};
                 return fail(Code::cancelled, fmt::format("{}: the peer is gone", call));
-            case SSL_ERROR_SYSCALL: return fail(Code::cancelled, fmt::format("{}: the peer is gone", call));
-            default: return fail(Code::invalid_request, fmt::format("{}: {}", call, openssl_reason()));
+            case SSL_ERROR_SYSCALL:
+                return fail(Code::cancelled, fmt::format("{}: the peer is gone", call));
+            default:
+                return fail(Code::invalid_request, fmt::format("{}: {}", call, openssl_reason()));
         }
     }
 
@@ -163,7 +183,8 @@ std::string alternative_names(const std::vector<std::string>& names) {
     std::string value;
     for (const std::string& name : names) {
         unsigned char address[16];
-        const bool is_address = ::inet_pton(AF_INET, name.c_str(), address) == 1 || ::inet_pton(AF_INET6, name.c_str(), address) == 1;
+        const bool is_address = ::inet_pton(AF_INET, name.c_str(), address) == 1 ||
+                                ::inet_pton(AF_INET6, name.c_str(), address) == 1;
         value += fmt::format("{}{}:{}", value.empty() ? "" : ",", is_address ? "IP" : "DNS", name);
     }
     return value;
@@ -178,7 +199,9 @@ bool sign(X509* certificate, EVP_PKEY* key, const std::vector<std::string>& name
     X509_gmtime_adj(X509_getm_notAfter(certificate), valid_seconds);
     X509_set_pubkey(certificate, key);
     X509_NAME* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("Weir self-signed"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("Weir self-signed"), -1, -1,
+                               0);
     X509_set_issuer_name(certificate, name);
     return add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE") &&
            add_extension(certificate, NID_subject_key_identifier, "hash") &&
@@ -199,7 +222,8 @@ Result<FilePointer> create_private(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& certificate_path, const std::string& key_path) {
+Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& certificate_path,
+                                                     const std::string& key_path) {
     auto tls = std::unique_ptr<TlsContext>(new TlsContext(certificate_path, key_path));
     TRY_VOID(tls->reload_if_changed());
     return tls;
@@ -239,9 +263,10 @@ Result<void> make_self_signed(const std::string& certificate_path, const std::st
         return fail(Code::internal_error, "making a certificate: " + openssl_reason());
     TRY(const FilePointer key_file, create_private(key_path));
     TRY(const FilePointer certificate_file, create_private(certificate_path));
-    if (PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
-        PEM_write_X509(certificate_file.get(), certificate.get()) != 1 || std::fflush(key_file.get()) != 0 ||
-        std::fflush(certificate_file.get()) != 0)
+    if (PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+            1 ||
+        PEM_write_X509(certificate_file.get(), certificate.get()) != 1 ||
+        std::fflush(key_file.get()) != 0 || std::fflush(certificate_file.get()) != 0)
         return fail(Code::io_error, fmt::format("writing {} and {}", certificate_path, key_path));
     return {};
 }

@@ -41,7 +41,8 @@ http::Response failure(const Error& error) {
 
 Result<nlohmann::json> parse(const std::string& body) {
     nlohmann::json parsed = nlohmann::json::parse(body, nullptr, false);
-    if (parsed.is_discarded() || !parsed.is_object()) return fail(Code::invalid_argument, "The body is no JSON object.");
+    if (parsed.is_discarded() || !parsed.is_object())
+        return fail(Code::invalid_argument, "The body is no JSON object.");
     return parsed;
 }
 
@@ -53,7 +54,10 @@ Result<std::string> text_of(const nlohmann::json& request, const char* name) {
 }
 
 nlohmann::json describe(const auth::AccessKey& key) {
-    return {{"id", key.id}, {"owner", key.owner}, {"enabled", key.enabled}, {"created", s3::format_iso_date(key.created)}};
+    return {{"id", key.id},
+            {"owner", key.owner},
+            {"enabled", key.enabled},
+            {"created", s3::format_iso_date(key.created)}};
 }
 
 }  // namespace
@@ -84,7 +88,8 @@ nlohmann::json Admin::list_limits() const {
 }
 
 nlohmann::json Admin::status() const {
-    nlohmann::json status{{"ready", parts_.ready()}, {"writer", parts_.writer}, {"access_keys", parts_.keys.size()}};
+    nlohmann::json status{
+        {"ready", parts_.ready()}, {"writer", parts_.writer}, {"access_keys", parts_.keys.size()}};
     if (const Result<blob::Space> space = parts_.store.context().blobs.space()) {
         status["disk_bytes"] = space->total_bytes;
         status["disk_free_bytes"] = space->free_bytes;
@@ -107,11 +112,13 @@ Result<nlohmann::json> Admin::create_key(const nlohmann::json& request) {
 }
 
 Result<nlohmann::json> Admin::fsck(const nlohmann::json& request) {
-    if (inspecting_.exchange(true)) return fail(Code::conflict, "Another fsck or scrub is running.");
-    Result<inspect::CheckReport> report = inspect::check(parts_.store, {.read_bytes = request.value("read", false),
-                                                                        .repair = request.value("repair", false),
-                                                                        .offline = false,
-                                                                        .writer = parts_.writer});
+    if (inspecting_.exchange(true))
+        return fail(Code::conflict, "Another fsck or scrub is running.");
+    Result<inspect::CheckReport> report =
+        inspect::check(parts_.store, {.read_bytes = request.value("read", false),
+                                      .repair = request.value("repair", false),
+                                      .offline = false,
+                                      .writer = parts_.writer});
     inspecting_ = false;
     if (!report) return fail(std::move(report).error());
     return inspect::to_json(*report);
@@ -119,7 +126,8 @@ Result<nlohmann::json> Admin::fsck(const nlohmann::json& request) {
 
 Result<nlohmann::json> Admin::scrub(const nlohmann::json& request) {
     constexpr std::size_t findings_max = 1000;
-    if (inspecting_.exchange(true)) return fail(Code::conflict, "Another fsck or scrub is running.");
+    if (inspecting_.exchange(true))
+        return fail(Code::conflict, "Another fsck or scrub is running.");
     nlohmann::json findings = nlohmann::json::array();
     inspect::ScrubOptions options;
     options.bytes_per_second = request.value("bytes_per_second", options.bytes_per_second);
@@ -134,7 +142,8 @@ Result<nlohmann::json> Admin::scrub(const nlohmann::json& request) {
     return reply;
 }
 
-Result<http::Response> Admin::answer(const std::string& method, const std::string& path, const std::string& body) {
+Result<http::Response> Admin::answer(const std::string& method, const std::string& path,
+                                     const std::string& body) {
     if (method == "GET" && path == "/healthz") return plain(200, "ok\n");
     if (method == "GET" && path == "/readyz")
         return parts_.ready() ? plain(200, "ready\n") : plain(503, "draining\n");
@@ -160,8 +169,10 @@ Result<http::Response> Admin::answer_trusted(const std::string& method, const st
     if (method == "POST" && path.starts_with(keys)) {
         const std::size_t slash = path.rfind('/');
         const std::string verb = path.substr(slash + 1);
-        if (slash < keys.size() || (verb != "enable" && verb != "disable")) return fail(Code::not_found);
-        TRY_VOID(parts_.keys.set_enabled(path.substr(keys.size(), slash - keys.size()), verb == "enable"));
+        if (slash < keys.size() || (verb != "enable" && verb != "disable"))
+            return fail(Code::not_found);
+        TRY_VOID(parts_.keys.set_enabled(path.substr(keys.size(), slash - keys.size()),
+                                         verb == "enable"));
         return json(200, nlohmann::json::object());
     }
     if (method != "POST") return fail(Code::not_found);

@@ -1,6 +1,7 @@
 #pragma once
-// What operators ask of a running server. Two doors: a TCP listener with health, readiness and metrics (nothing secret,
-// nothing that changes anything), and the admin socket in the data directory, for its owner only, with everything.
+// What operators ask of a running server. Two doors: a TCP listener with health, readiness and
+// metrics (nothing secret, nothing that changes anything), and the admin socket in the data
+// directory, for its owner only, with everything.
 //
 // Owned by main(); called on cores, works on the blocking pool.
 
@@ -42,12 +43,15 @@ class Admin final : public http::Handler {
     // `trusted`: the admin socket.
     Admin(Parts parts, bool trusted);
 
-    net::Task<http::Response> handle(const http::RequestHead& head, http::BodyReader& body) override;
+    net::Task<http::Response> handle(const http::RequestHead& head,
+                                     http::BodyReader& body) override;
     http::Response refuse(const Error& error) override;
 
   private:
-    Result<http::Response> answer(const std::string& method, const std::string& path, const std::string& body);
-    Result<http::Response> answer_trusted(const std::string& method, const std::string& path, const std::string& body);
+    Result<http::Response> answer(const std::string& method, const std::string& path,
+                                  const std::string& body);
+    Result<http::Response> answer_trusted(const std::string& method, const std::string& path,
+                                          const std::string& body);
     Result<nlohmann::json> create_key(const nlohmann::json& request);
     nlohmann::json list_keys() const;
     nlohmann::json list_limits() const;

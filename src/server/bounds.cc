@@ -3,8 +3,9 @@
 namespace weir::server {
 
 std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::Engine& kv,
-                                      const blob::local::Store& blobs, const store::ObjectStore& store,
-                                      const io::BlockingPool& pool, const io::BufferPool& buffers,
+                                      const blob::local::Store& blobs,
+                                      const store::ObjectStore& store, const io::BlockingPool& pool,
+                                      const io::BufferPool& buffers,
                                       const http::Server& s3_server) {
     return {
         {"connections-max", limits.connections_max, [&] { return s3_server.connections(); }},
@@ -26,10 +27,12 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
         {"batch-rows-max", limits.batch_rows_max, {}},
         {"batch-bytes-max", limits.batch_bytes_max, {}},
         {"scan-rows-max", limits.scan_rows_max, {}},
-        {"metadata-cache-bytes", limits.metadata_cache_bytes, [&] { return kv.stats().block_cache_bytes; }},
+        {"metadata-cache-bytes", limits.metadata_cache_bytes,
+         [&] { return kv.stats().block_cache_bytes; }},
         {"inline-object-bytes-max", limits.inline_object_bytes_max, {}},
         {"open-blobs-max", limits.open_blobs_max, [&] { return blobs.open_count(); }},
-        {"shared-uploads-max", store::SharedBlobs::uploads_max, [&] { return store.shared_blobs_open(); }},
+        {"shared-uploads-max", store::SharedBlobs::uploads_max,
+         [&] { return store.shared_blobs_open(); }},
         {"buckets-per-owner-max", limits.buckets_per_owner_max, {}},
         {"access-keys-max", auth::KeyStore::keys_max, {}},
     };
@@ -43,10 +46,14 @@ class BoundsCollector final : public prometheus::Collectable {
     explicit BoundsCollector(std::vector<BoundInUse> bounds) : bounds_(std::move(bounds)) {}
 
     std::vector<prometheus::MetricFamily> Collect() const override {
-        prometheus::MetricFamily bound{.name = "weir_limit_bound", .help = "Every bound that Weir keeps",
-                                       .type = prometheus::MetricType::Gauge, .metric = {}};
-        prometheus::MetricFamily use{.name = "weir_limit_use", .help = "What is used of it",
-                                     .type = prometheus::MetricType::Gauge, .metric = {}};
+        prometheus::MetricFamily bound{.name = "weir_limit_bound",
+                                       .help = "Every bound that Weir keeps",
+                                       .type = prometheus::MetricType::Gauge,
+                                       .metric = {}};
+        prometheus::MetricFamily use{.name = "weir_limit_use",
+                                     .help = "What is used of it",
+                                     .type = prometheus::MetricType::Gauge,
+                                     .metric = {}};
         for (const BoundInUse& entry : bounds_) {
             bound.metric.push_back(gauge(entry.name, entry.bound));
             if (entry.use) use.metric.push_back(gauge(entry.name, entry.use()));

@@ -18,9 +18,9 @@ namespace weir::server {
 
 // The parts must outlive what is returned.
 std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::Engine& kv,
-                                      const blob::local::Store& blobs, const store::ObjectStore& store,
-                                      const io::BlockingPool& pool, const io::BufferPool& buffers,
-                                      const http::Server& s3_server);
+                                      const blob::local::Store& blobs,
+                                      const store::ObjectStore& store, const io::BlockingPool& pool,
+                                      const io::BufferPool& buffers, const http::Server& s3_server);
 
 // weir_limit_bound and weir_limit_use, read when they are collected.
 std::unique_ptr<prometheus::Collectable> collect_bounds(std::vector<BoundInUse> bounds);

@@ -1,4 +1,5 @@
-// weir: the command line. `serve` is serve.cc, which is the architecture; everything else is cli/commands.cc.
+// weir: the command line. `serve` is serve.cc, which is the architecture; everything else is
+// cli/commands.cc.
 
 #include <fmt/format.h>
 
@@ -13,7 +14,8 @@ namespace {
 
 int dispatch(const std::vector<std::string>& arguments) {
     constexpr int misused = 2;
-    if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h") {
+    if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" ||
+        arguments[0] == "-h") {
         weir::cli::print_usage();
         return arguments.empty() ? misused : 0;
     }

@@ -61,7 +61,8 @@ Result<std::shared_ptr<Log>> make_access_log(const Config& config) {
         log->flush_on(spdlog::level::info);
         return log;
     } catch (const spdlog::spdlog_ex& exception) {
-        return fail(Code::invalid_argument, fmt::format("--access-log {}: {}", config.access_log, exception.what()));
+        return fail(Code::invalid_argument,
+                    fmt::format("--access-log {}: {}", config.access_log, exception.what()));
     }
 }
 
@@ -74,8 +75,10 @@ void raise_descriptor_limit() {
 }
 
 // The root keys of the environment, or those of the first start. True in `made` if this is it.
-Result<inspect::RootCredentials> root_credentials(const Config& config, inspect::DataDirectory& directory,
-                                                  auth::KeyStore& keys, const Clock& clock, bool& made) {
+Result<inspect::RootCredentials> root_credentials(const Config& config,
+                                                  inspect::DataDirectory& directory,
+                                                  auth::KeyStore& keys, const Clock& clock,
+                                                  bool& made) {
     auth::AccessKey key = auth::make_access_key(std::string(root_owner), clock.now());
     if (!config.root_access_key.empty()) {
         key.id = config.root_access_key;
@@ -99,7 +102,8 @@ Result<inspect::RootCredentials> root_credentials(const Config& config, inspect:
     return *std::move(saved);
 }
 
-Result<std::unique_ptr<net::TlsContext>> make_tls(const Config& config, inspect::DataDirectory& directory,
+Result<std::unique_ptr<net::TlsContext>> make_tls(const Config& config,
+                                                  inspect::DataDirectory& directory,
                                                   io::Disk& disk) {
     if (config.tls == "off") return nullptr;
     if (config.tls == "files") return net::TlsContext::load(config.tls_cert, config.tls_key);
@@ -112,17 +116,21 @@ Result<std::unique_ptr<net::TlsContext>> make_tls(const Config& config, inspect:
             names.push_back(domain);
             names.push_back("*." + domain);
         }
-        TRY_VOID(net::make_self_signed(directory.tls_certificate_path(), directory.tls_key_path(), names));
+        TRY_VOID(net::make_self_signed(directory.tls_certificate_path(), directory.tls_key_path(),
+                                       names));
     }
     return net::TlsContext::load(directory.tls_certificate_path(), directory.tls_key_path());
 }
 
 // What the clients of the source document paste.
-std::string environment_lines(const Config& config, const inspect::RootCredentials& root, const std::string& endpoint,
+std::string environment_lines(const Config& config, const inspect::RootCredentials& root,
+                              const std::string& endpoint,
                               const inspect::DataDirectory& directory) {
     std::string lines = fmt::format(
-        "export AWS_ACCESS_KEY_ID=\"{}\"\nexport AWS_SECRET_ACCESS_KEY=\"{}\"\nexport AWS_ENDPOINT_URL=\"{}\"\n"
-        "export AWS_ENDPOINT_URL_S3=\"{}\"\nexport AWS_REGION=\"{}\"\nexport AWS_DEFAULT_REGION=\"{}\"\n",
+        "export AWS_ACCESS_KEY_ID=\"{}\"\nexport AWS_SECRET_ACCESS_KEY=\"{}\"\nexport "
+        "AWS_ENDPOINT_URL=\"{}\"\n"
+        "export AWS_ENDPOINT_URL_S3=\"{}\"\nexport AWS_REGION=\"{}\"\nexport "
+        "AWS_DEFAULT_REGION=\"{}\"\n",
         root.access_key_id, root.secret, endpoint, endpoint, config.region, config.region);
     if (config.tls == "self-signed")
         lines += fmt::format("export AWS_CA_BUNDLE=\"{}\"\n", directory.tls_certificate_path());
@@ -174,7 +182,8 @@ Result<int> run(const Config& config) {
 
     // The directory, and the two engines in it.
     io::PosixDisk disk;
-    TRY(const std::unique_ptr<inspect::DataDirectory> directory, inspect::DataDirectory::open(disk, config.data, true));
+    TRY(const std::unique_ptr<inspect::DataDirectory> directory,
+        inspect::DataDirectory::open(disk, config.data, true));
     TRY(const std::unique_ptr<kv::rocksdb::Engine> kv,
         kv::rocksdb::Engine::open({.path = directory->meta_path()}, config.limits, *log));
     TRY_VOID(kv->create_partition(meta::system_partition));
@@ -187,19 +196,24 @@ Result<int> run(const Config& config) {
                                  disk, *log));
 
     // The product, its background, its keys.
-    store::ObjectStore store({.kv = *kv,
-                              .blobs = *blobs,
-                              .clock = clock,
-                              .log = *log,
-                              .limits = config.limits,
-                              .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second},
-                              .source = {.region = 0, .writer = writer}});
+    store::ObjectStore store(
+        {.kv = *kv,
+         .blobs = *blobs,
+         .clock = clock,
+         .log = *log,
+         .limits = config.limits,
+         .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second},
+         .source = {.region = 0, .writer = writer}});
     TRY(const store::OrphanSweep sweep, store::sweep_orphans(store, writer));
-    if (sweep.removed > 0) log->info("{} of {} young blobs were never committed and are gone", sweep.removed, sweep.checked);
+    if (sweep.removed > 0)
+        log->info("{} of {} young blobs were never committed and are gone", sweep.removed,
+                  sweep.checked);
     store::Reclaimer reclaimer(store, writer);
-    TRY(const std::unique_ptr<auth::KeyStore> keys, auth::KeyStore::open(*kv, directory->secret_key()));
+    TRY(const std::unique_ptr<auth::KeyStore> keys,
+        auth::KeyStore::open(*kv, directory->secret_key()));
     bool first_start = false;
-    TRY(const inspect::RootCredentials root, root_credentials(config, *directory, *keys, clock, first_start));
+    TRY(const inspect::RootCredentials root,
+        root_credentials(config, *directory, *keys, clock, first_start));
 
     // The network.
     io::BlockingPool pool(config.limits.blocking_threads_max, config.limits.blocking_queue_max);
@@ -227,7 +241,8 @@ Result<int> run(const Config& config) {
     http::Server s3_server(parts);
     TRY_VOID(s3_server.listen_tcp(listen));
 
-    const std::vector<BoundInUse> bounds = bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, s3_server);
+    const std::vector<BoundInUse> bounds =
+        bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
     const Admin::Parts admin_parts{.store = store,
                                    .keys = *keys,
@@ -252,7 +267,8 @@ Result<int> run(const Config& config) {
     s3_server.start();
     admin_server.start();
     admin_socket.start();
-    log->info("serving {} at {}, admin at http://{}", config.data, endpoint, admin_server.address().text());
+    log->info("serving {} at {}, admin at http://{}", config.data, endpoint,
+              admin_server.address().text());
     if (first_start) {
         fmt::print("{}", lines);
         std::fflush(stdout);
@@ -274,13 +290,16 @@ Result<int> run(const Config& config) {
 }  // namespace
 
 int serve(const std::vector<std::string>& arguments) {
-    const bool help = !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h");
-    const Result<cli::Flags> flags = cli::parse_flags(help ? std::vector<std::string>() : arguments);
+    const bool help =
+        !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h");
+    const Result<cli::Flags> flags =
+        cli::parse_flags(help ? std::vector<std::string>() : arguments);
     if (!flags) return cli::complain(flags.error().message(), exit_misused);
     const Result<cli::Loaded> loaded = cli::load_config(*flags);
     if (!loaded) return cli::complain(loaded.error().message(), exit_misused);
     if (help) {
-        fmt::print("weir serve [options]: serves a data directory over S3.\n\n{}", cli::describe(loaded->settings));
+        fmt::print("weir serve [options]: serves a data directory over S3.\n\n{}",
+                   cli::describe(loaded->settings));
         return 0;
     }
     const Result<int> code = run(loaded->config);

@@ -8,7 +8,8 @@
 
 namespace weir::s3 {
 
-std::string begin_access_line(const Exchange& exchange, unsigned status, const Error* error, UnixNanos begin) {
+std::string begin_access_line(const Exchange& exchange, unsigned status, const Error* error,
+                              UnixNanos begin) {
     nlohmann::ordered_json line;
     line["time"] = format_iso_date(begin);
     line["request_id"] = exchange.request_id;
@@ -26,10 +27,11 @@ std::string begin_access_line(const Exchange& exchange, unsigned status, const E
     return text;
 }
 
-std::string end_access_line(const std::string& begun, UnixNanos begin, UnixNanos end, const http::Sent& sent) {
+std::string end_access_line(const std::string& begun, UnixNanos begin, UnixNanos end,
+                            const http::Sent& sent) {
     const double ms = end > begin ? static_cast<double>(end - begin) / 1e6 : 0;
-    return fmt::format(R"({},"bytes_in":{},"bytes_out":{},"complete":{},"ms":{:.3f}}})", begun, sent.bytes_in,
-                       sent.bytes_out, sent.complete, ms);
+    return fmt::format(R"({},"bytes_in":{},"bytes_out":{},"complete":{},"ms":{:.3f}}})", begun,
+                       sent.bytes_in, sent.bytes_out, sent.complete, ms);
 }
 
 }  // namespace weir::s3

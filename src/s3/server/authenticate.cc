@@ -6,7 +6,8 @@
 
 namespace weir::s3 {
 
-Result<std::shared_ptr<const auth::AccessKey>> Authenticator::enabled_key(const std::string& id) const {
+Result<std::shared_ptr<const auth::AccessKey>> Authenticator::enabled_key(
+    const std::string& id) const {
     std::shared_ptr<const auth::AccessKey> key = keys_.find(id);
     if (!key || !key->enabled) return fail(Code::invalid_access_key_id);
     return key;
@@ -42,17 +43,21 @@ Result<Identity> Authenticator::identify_v2(const SignedRequest& request) {
     TRY(const SignatureV2 signature, parse_signature_v2(request));
     TRY(const std::shared_ptr<const auth::AccessKey> key, enabled_key(signature.access_key_id));
     TRY_VOID(verify_v2(request, signature, key->secret, clock_.now()));
-    return Identity{.access_key_id = key->id, .owner = key->owner, .signature = {}, .signing_key = {}};
+    return Identity{
+        .access_key_id = key->id, .owner = key->owner, .signature = {}, .signing_key = {}};
 }
 
 Result<Identity> Authenticator::identify(const SignedRequest& request) {
     TRY(const SignatureKind kind, signature_kind(request.view));
     switch (kind) {
-        case SignatureKind::none: return fail(Code::access_denied);
+        case SignatureKind::none:
+            return fail(Code::access_denied);
         case SignatureKind::v4_header:
-        case SignatureKind::v4_query: return identify_v4(request);
+        case SignatureKind::v4_query:
+            return identify_v4(request);
         case SignatureKind::v2_header:
-        case SignatureKind::v2_query: return identify_v2(request);
+        case SignatureKind::v2_query:
+            return identify_v2(request);
     }
     return fail(Code::access_denied);
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Who signed a request. Everything is checked before a byte of the body is read: the key, the time, what must be signed,
-// the signature. Derived signing keys are cached, since a client signs a day's requests with one.
+// Who signed a request. Everything is checked before a byte of the body is read: the key, the time,
+// what must be signed, the signature. Derived signing keys are cached, since a client signs a day's
+// requests with one.
 //
 // One Authenticator for the server; safe from any thread; never blocks.
 
@@ -28,7 +29,8 @@ class Authenticator {
   public:
     Authenticator(const auth::KeyStore& keys, const Clock& clock) : keys_(keys), clock_(clock) {}
 
-    // access_denied for an anonymous request, invalid_access_key_id, and whatever verify_v4 and verify_v2 say.
+    // access_denied for an anonymous request, invalid_access_key_id, and whatever verify_v4 and
+    // verify_v2 say.
     Result<Identity> identify(const SignedRequest& request);
 
   private:

@@ -33,8 +33,8 @@ net::Task<Result<void>> BackgroundJob::wait() {
             auto resume = std::make_shared<decltype(handler)>(std::move(handler));
             state->resume = [resume] { std::move (*resume)(); };
         };
-        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<net::Executor>, void()>(
-            std::move(initiate), net::use_task);
+        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<net::Executor>,
+                                             void()>(std::move(initiate), net::use_task);
     }
     co_return std::exchange(state_->outcome, Result<void>());
 }

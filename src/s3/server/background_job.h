@@ -1,7 +1,9 @@
 #pragma once
-// A piece of blocking work that runs while its coroutine goes on: start it, do something else, wait for it. One at a time.
+// A piece of blocking work that runs while its coroutine goes on: start it, do something else, wait
+// for it. One at a time.
 //
-// Used on one core. Whatever the work refers to must live until wait() has returned, so wait() before leaving, always.
+// Used on one core. Whatever the work refers to must live until wait() has returned, so wait()
+// before leaving, always.
 
 #include <functional>
 #include <memory>

@@ -10,9 +10,12 @@ Result<Reply> create_bucket(const Call& call) {
     std::string location;
     if (request.create_bucket_configuration)
         location = request.create_bucket_configuration->location_constraint.value_or("");
-    Result<store::Bucket> created = call.store.create_bucket(request.bucket, std::string(call.owner), location);
-    // AWS answers so in us-east-1, and clients that make sure of their bucket at every start rely on it.
-    const bool again = !created && created.error().code() == Code::bucket_already_owned_by_you && call.region == "us-east-1";
+    Result<store::Bucket> created =
+        call.store.create_bucket(request.bucket, std::string(call.owner), location);
+    // AWS answers so in us-east-1, and clients that make sure of their bucket at every start rely
+    // on it.
+    const bool again = !created && created.error().code() == Code::bucket_already_owned_by_you &&
+                       call.region == "us-east-1";
     if (!created && !again) return fail(std::move(created).error());
     CreateBucketReply message;
     message.location = "/" + request.bucket;

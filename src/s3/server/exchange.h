@@ -1,7 +1,9 @@
 #pragma once
-// One request on its core, from its head to its reply: what service.cc has found out and the coroutine verbs use.
+// One request on its core, from its head to its reply: what service.cc has found out and the
+// coroutine verbs use.
 //
-// Owned by the service's coroutine, on one core at a time; the blocking pool reads it while the coroutine waits.
+// Owned by the service's coroutine, on one core at a time; the blocking pool reads it while the
+// coroutine waits.
 
 #include <string>
 #include <vector>
@@ -40,7 +42,8 @@ struct Exchange {
     std::vector<std::pair<std::string, std::string>> error_headers = {};
 
     Call call(std::string_view xml = {}) const {
-        return {.store = store, .region = region, .owner = identity.owner, .view = view, .body = xml};
+        return {
+            .store = store, .region = region, .owner = identity.owner, .view = view, .body = xml};
     }
 };
 

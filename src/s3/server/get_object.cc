@@ -1,5 +1,5 @@
-// GetObject and HeadObject. Answered on the network core where memory holds what is needed, on the blocking pool where
-// not; the bytes themselves go from the page cache to the socket.
+// GetObject and HeadObject. Answered on the network core where memory holds what is needed, on the
+// blocking pool where not; the bytes themselves go from the page cache to the socket.
 
 #include <fmt/format.h>
 
@@ -20,12 +20,16 @@ struct Selection {
 };
 
 // Bytes of part `number`: of an object that was not uploaded in parts, part 1 is all of it.
-Result<Selection> select_part(const Exchange& exchange, const store::Bucket& bucket, const std::string& key,
-                              const meta::ObjectRecord& record, std::int64_t number, store::Wait wait) {
+Result<Selection> select_part(const Exchange& exchange, const store::Bucket& bucket,
+                              const std::string& key, const meta::ObjectRecord& record,
+                              std::int64_t number, store::Wait wait) {
     TRY_VOID(check_part_number(number));
     if (record.parts_count() == 0) {
         if (number != 1) return fail(Code::invalid_part);
-        return Selection{.range = {0, record.size_bytes()}, .partial = record.size_bytes() > 0, .parts_count = {}, .part = {}};
+        return Selection{.range = {0, record.size_bytes()},
+                         .partial = record.size_bytes() > 0,
+                         .parts_count = {},
+                         .part = {}};
     }
     if (wait == store::Wait::no) return fail(Code::would_block);
     TRY(const meta::PartTable table, exchange.store.part_table(bucket, key, record));
@@ -33,16 +37,22 @@ Result<Selection> select_part(const Exchange& exchange, const store::Bucket& buc
     for (int i = 0; i < table.parts_size(); ++i) {
         const std::uint64_t size = table.parts(i).size_bytes();
         if (i + 1 == number)
-            return Selection{.range = {offset, size}, .partial = true, .parts_count = table.parts_size(), .part = table.parts(i)};
+            return Selection{.range = {offset, size},
+                             .partial = true,
+                             .parts_count = table.parts_size(),
+                             .part = table.parts(i)};
         offset += size;
     }
     return fail(Code::invalid_part);
 }
 
-Result<Selection> select_bytes(Exchange& exchange, const store::Bucket& bucket, const GetObjectRequest& request,
-                               const meta::ObjectRecord& record, store::Wait wait) {
+Result<Selection> select_bytes(Exchange& exchange, const store::Bucket& bucket,
+                               const GetObjectRequest& request, const meta::ObjectRecord& record,
+                               store::Wait wait) {
     if (request.part_number) {
-        if (request.range) return fail(Code::invalid_request, "Cannot specify both Range header and partNumber query parameter");
+        if (request.range)
+            return fail(Code::invalid_request,
+                        "Cannot specify both Range header and partNumber query parameter");
         return select_part(exchange, bucket, request.key, record, *request.part_number, wait);
     }
     if (request.range) {
@@ -50,19 +60,23 @@ Result<Selection> select_bytes(Exchange& exchange, const store::Bucket& bucket, 
         if (!range) {
             exchange.error_details = {{"RangeRequested", *request.range},
                                       {"ActualObjectSize", std::to_string(record.size_bytes())}};
-            exchange.error_headers = {{"Content-Range", unsatisfied_content_range(record.size_bytes())}};
+            exchange.error_headers = {
+                {"Content-Range", unsatisfied_content_range(record.size_bytes())}};
             return fail(std::move(range).error());
         }
-        if (*range) return Selection{.range = **range, .partial = true, .parts_count = {}, .part = {}};
+        if (*range)
+            return Selection{.range = **range, .partial = true, .parts_count = {}, .part = {}};
     }
-    return Selection{.range = {0, record.size_bytes()}, .partial = false, .parts_count = {}, .part = {}};
+    return Selection{
+        .range = {0, record.size_bytes()}, .partial = false, .parts_count = {}, .part = {}};
 }
 
 template <typename Message>
-void describe_object(const meta::ObjectRecord& record, const GetObjectRequest& request, Message& message) {
+void describe_object(const meta::ObjectRecord& record, const GetObjectRequest& request,
+                     Message& message) {
     const meta::ObjectHeaders& headers = record.headers();
-    const auto shown = [](const std::optional<std::string>& override_value, bool has, const std::string& kept)
-        -> std::optional<std::string> {
+    const auto shown = [](const std::optional<std::string>& override_value, bool has,
+                          const std::string& kept) -> std::optional<std::string> {
         if (override_value) return override_value;
         if (has) return kept;
         return std::nullopt;
@@ -70,30 +84,37 @@ void describe_object(const meta::ObjectRecord& record, const GetObjectRequest& r
     message.accept_ranges = "bytes";
     message.last_modified = record.last_modified_nanos();
     message.etag = quoted(record.etag());
-    message.content_type = shown(request.response_content_type, true,
-                                 headers.has_content_type() ? headers.content_type() : "binary/octet-stream");
-    message.cache_control = shown(request.response_cache_control, headers.has_cache_control(), headers.cache_control());
-    message.content_disposition = shown(request.response_content_disposition, headers.has_content_disposition(),
-                                        headers.content_disposition());
-    message.content_encoding = shown(request.response_content_encoding, headers.has_content_encoding(),
-                                     headers.content_encoding());
-    message.content_language = shown(request.response_content_language, headers.has_content_language(),
-                                     headers.content_language());
+    message.content_type =
+        shown(request.response_content_type, true,
+              headers.has_content_type() ? headers.content_type() : "binary/octet-stream");
+    message.cache_control =
+        shown(request.response_cache_control, headers.has_cache_control(), headers.cache_control());
+    message.content_disposition =
+        shown(request.response_content_disposition, headers.has_content_disposition(),
+              headers.content_disposition());
+    message.content_encoding = shown(request.response_content_encoding,
+                                     headers.has_content_encoding(), headers.content_encoding());
+    message.content_language = shown(request.response_content_language,
+                                     headers.has_content_language(), headers.content_language());
     message.expires = shown(request.response_expires, headers.has_expires(), headers.expires());
     if (!headers.storage_class().empty()) message.storage_class = headers.storage_class();
-    for (const meta::NamedValue& entry : headers.user_metadata()) message.metadata[entry.name()] = entry.value();
+    for (const meta::NamedValue& entry : headers.user_metadata())
+        message.metadata[entry.name()] = entry.value();
 }
 
 // A delete marker answers as if nothing were there, and says that it is one.
-std::unexpected<Error> refuse_delete_marker(Exchange& exchange, const meta::ObjectRecord& record, bool by_version) {
-    exchange.error_headers = {{"x-amz-delete-marker", "true"}, {"x-amz-version-id", meta::version_id(record)}};
+std::unexpected<Error> refuse_delete_marker(Exchange& exchange, const meta::ObjectRecord& record,
+                                            bool by_version) {
+    exchange.error_headers = {{"x-amz-delete-marker", "true"},
+                              {"x-amz-version-id", meta::version_id(record)}};
     return fail(by_version ? Code::method_not_allowed : Code::no_such_key);
 }
 
-Result<http::Response> attach_body(const Exchange& exchange, const store::Bucket& bucket, const std::string& key,
-                                   const meta::ObjectRecord& record, ByteRange range, http::Response response,
-                                   store::Wait wait) {
-    TRY(store::Body body, exchange.store.open_body(bucket, key, record, range.offset, range.length, wait));
+Result<http::Response> attach_body(const Exchange& exchange, const store::Bucket& bucket,
+                                   const std::string& key, const meta::ObjectRecord& record,
+                                   ByteRange range, http::Response response, store::Wait wait) {
+    TRY(store::Body body,
+        exchange.store.open_body(bucket, key, record, range.offset, range.length, wait));
     response.body = std::move(body.bytes);
     for (store::Body::Piece& piece : body.pieces) {
         std::optional<blob::FileRange> file = piece.reader->file_range(piece.offset, piece.length);
@@ -103,9 +124,11 @@ Result<http::Response> attach_body(const Exchange& exchange, const store::Bucket
     return response;
 }
 
-Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& request, bool head_only, store::Wait wait) {
+Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& request, bool head_only,
+                              store::Wait wait) {
     TRY(const store::Bucket bucket, own_bucket(exchange.call(), request.bucket, wait));
-    if (request.expected_bucket_owner && *request.expected_bucket_owner != bucket.owner) return fail(Code::access_denied);
+    if (request.expected_bucket_owner && *request.expected_bucket_owner != bucket.owner)
+        return fail(Code::access_denied);
     TRY(const std::optional<meta::VersionName> version, version_name(request.version_id));
     TRY(const store::Found found, exchange.store.find(bucket, request.key, version, wait));
     const meta::ObjectRecord& record = found.record;
@@ -131,7 +154,8 @@ Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& reques
     if (selection.partial) {
         message.content_range = content_range(selection.range, record.size_bytes());
         if (selection.part && request.checksum_mode) {
-            show_checksums(selection.part->checksums(), meta::CHECKSUM_TYPE_FULL_OBJECT, 0, message);
+            show_checksums(selection.part->checksums(), meta::CHECKSUM_TYPE_FULL_OBJECT, 0,
+                           message);
             message.checksum_type = checksum_type_name(record.checksum_type());
         }
     } else if (request.checksum_mode) {
@@ -145,7 +169,8 @@ Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& reques
     http::Response response = to_response(std::move(reply));
     response.content_length = selection.range.length;
     if (head_only) return response;
-    return attach_body(exchange, bucket, request.key, record, selection.range, std::move(response), wait);
+    return attach_body(exchange, bucket, request.key, record, selection.range, std::move(response),
+                       wait);
 }
 
 }  // namespace

@@ -13,7 +13,9 @@ namespace {
 // Up to this a body is read into memory of its own: a buffer of the pool would be too large for it.
 constexpr std::uint64_t small_bytes_max = 64 * KiB;
 // aws-chunked adds a line to each chunk of at least 8 KiB, and a trailer.
-constexpr std::size_t chunked_overhead(std::uint64_t bytes) { return 1024 + static_cast<std::size_t>(bytes / 16); }
+constexpr std::size_t chunked_overhead(std::uint64_t bytes) {
+    return 1024 + static_cast<std::size_t>(bytes / 16);
+}
 
 bool is_chunked(PayloadKind kind) {
     return kind == PayloadKind::signed_chunks || kind == PayloadKind::signed_chunks_trailer ||
@@ -44,7 +46,8 @@ Result<Payload> Payload::from(Exchange& exchange) {
     if (chunked) {
         TRY(ChunkedBody body, parse_chunked_body(exchange.view));
         payload.size_bytes_ = body.decoded_bytes;
-        payload.decoder_ = std::make_unique<ChunkedDecoder>(std::move(body), signature, exchange.identity.signing_key);
+        payload.decoder_ = std::make_unique<ChunkedDecoder>(std::move(body), signature,
+                                                            exchange.identity.signing_key);
     } else if (!exchange.head.chunked) {
         // Without either header there is no body.
         payload.size_bytes_ = exchange.head.content_length.value_or(0);
@@ -64,7 +67,8 @@ net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out) {
 }
 
 Result<void> Payload::consume(std::span<const std::byte> raw, store::BodyWriter& writer) {
-    if (writer.size_bytes() + raw.size() > put_bytes_max + small_bytes_max) return fail(Code::entity_too_large);
+    if (writer.size_bytes() + raw.size() > put_bytes_max + small_bytes_max)
+        return fail(Code::entity_too_large);
     if (!decoder_) return writer.write(raw);
     while (!raw.empty()) {
         TRY(const ChunkedDecoder::Step step, decoder_->next(raw));
@@ -83,7 +87,8 @@ Result<void> Payload::finish() {
 
 net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
     if (size_bytes_ && *size_bytes_ <= small_bytes_max) {
-        std::vector<std::byte> raw(*size_bytes_ + (decoder_ ? chunked_overhead(*size_bytes_) : 0) + 1);
+        std::vector<std::byte> raw(*size_bytes_ + (decoder_ ? chunked_overhead(*size_bytes_) : 0) +
+                                   1);
         for (;;) {
             CO_TRY(const std::size_t count, co_await fill(raw));
             CO_TRY_VOID(consume(std::span(raw).first(count), writer));
@@ -103,7 +108,8 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
         if (outcome && !count) outcome = fail(count.error());
         if (!outcome || *count == 0) break;
         writing = std::move(receiving);
-        job.start([this, &writer, raw = writing.bytes().first(*count)] { return consume(raw, writer); });
+        job.start(
+            [this, &writer, raw = writing.bytes().first(*count)] { return consume(raw, writer); });
     }
     CO_TRY_VOID(std::move(outcome));
     co_return finish();
@@ -113,7 +119,8 @@ net::Task<Result<std::string>> Payload::read_whole(std::size_t bytes_max) {
     if (size_bytes_.value_or(0) > bytes_max) co_return fail(Code::entity_too_large);
     std::string whole;
     const std::uint64_t announced = size_bytes_.value_or(small_bytes_max);
-    std::vector<std::byte> raw(std::min<std::uint64_t>(announced + chunked_overhead(announced), small_bytes_max));
+    std::vector<std::byte> raw(
+        std::min<std::uint64_t>(announced + chunked_overhead(announced), small_bytes_max));
     for (;;) {
         CO_TRY(const std::size_t count, co_await fill(raw));
         if (count == 0) break;

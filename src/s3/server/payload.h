@@ -1,7 +1,7 @@
 #pragma once
-// The payload of a request: its HTTP body, out of aws-chunked where it came in that, checked against what the client said
-// of it. Large payloads go to a store::BodyWriter, hashed and written by the blocking pool while the next buffer is
-// received; small ones come whole.
+// The payload of a request: its HTTP body, out of aws-chunked where it came in that, checked
+// against what the client said of it. Large payloads go to a store::BodyWriter, hashed and written
+// by the blocking pool while the next buffer is received; small ones come whole.
 //
 // Belongs to one request, on its core.
 
@@ -28,11 +28,14 @@ class Payload {
     // All of it, of at most `bytes_max`, checked. entity_too_large.
     net::Task<Result<std::string>> read_whole(std::size_t bytes_max);
 
-    // All of it to the writer. What the writer was given may still be wrong: verify() its digests before it is committed.
+    // All of it to the writer. What the writer was given may still be wrong: verify() its digests
+    // before it is committed.
     net::Task<Result<void>> write_to(store::BodyWriter& writer);
 
     // After the whole body was read.
-    Result<void> verify(const hash::Digests& digests) const { return verify_body(checks_, digests, trailers_); }
+    Result<void> verify(const hash::Digests& digests) const {
+        return verify_body(checks_, digests, trailers_);
+    }
 
   private:
     explicit Payload(Exchange& exchange) : exchange_(&exchange) {}

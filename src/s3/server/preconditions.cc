@@ -10,7 +10,9 @@ struct Kept {
     std::optional<UnixNanos> if_modified_since;
     std::optional<UnixNanos> if_unmodified_since;
 
-    bool empty() const { return !if_match && !if_none_match && !if_modified_since && !if_unmodified_since; }
+    bool empty() const {
+        return !if_match && !if_none_match && !if_modified_since && !if_unmodified_since;
+    }
     Conditions view() const {
         return {.if_match = if_match,
                 .if_none_match = if_none_match,
@@ -39,13 +41,16 @@ ObjectState state_of(const meta::ObjectRecord& record) {
 
 store::Precondition write_precondition(const std::optional<std::string>& if_match,
                                        const std::optional<std::string>& if_none_match) {
-    return on_write({.if_match = if_match, .if_none_match = if_none_match, .if_modified_since = {}, .if_unmodified_since = {}});
+    return on_write({.if_match = if_match,
+                     .if_none_match = if_none_match,
+                     .if_modified_since = {},
+                     .if_unmodified_since = {}});
 }
 
-store::Precondition rename_target_precondition(const std::optional<std::string>& if_match,
-                                               const std::optional<std::string>& if_none_match,
-                                               const std::optional<UnixNanos>& if_modified_since,
-                                               const std::optional<UnixNanos>& if_unmodified_since) {
+store::Precondition rename_target_precondition(
+    const std::optional<std::string>& if_match, const std::optional<std::string>& if_none_match,
+    const std::optional<UnixNanos>& if_modified_since,
+    const std::optional<UnixNanos>& if_unmodified_since) {
     return on_write({if_match, if_none_match, if_modified_since, if_unmodified_since});
 }
 
@@ -54,8 +59,9 @@ store::Precondition delete_precondition(const std::optional<std::string>& if_mat
                                         const std::optional<std::int64_t>& size) {
     if (!if_match && !last_modified && !size) return nullptr;
     return [if_match, last_modified, size](const meta::ObjectRecord* current) -> Result<void> {
-        const DeleteConditions conditions{
-            .if_match = if_match, .if_match_last_modified_time = last_modified, .if_match_size = size};
+        const DeleteConditions conditions{.if_match = if_match,
+                                          .if_match_last_modified_time = last_modified,
+                                          .if_match_size = size};
         if (current == nullptr) return check_delete(conditions, nullptr);
         const ObjectState state = state_of(*current);
         return check_delete(conditions, &state);

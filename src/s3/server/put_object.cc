@@ -1,5 +1,6 @@
-// PutObject and UploadPart: the requests that bring bytes. Headers are judged before the body is asked for; the body is
-// hashed and written while it arrives; then one hop to the blocking pool makes it durable and commits it.
+// PutObject and UploadPart: the requests that bring bytes. Headers are judged before the body is
+// asked for; the body is hashed and written while it arrives; then one hop to the blocking pool
+// makes it durable and commits it.
 
 #include <fmt/format.h>
 
@@ -27,16 +28,18 @@ hash::AlgorithmSet with_md5(hash::AlgorithmSet algorithms) {
     return algorithms;
 }
 
-Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& request, const store::Bucket& bucket,
-                         const Payload& payload, meta::ObjectHeaders headers, store::BodyWriter& writer) {
+Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& request,
+                         const store::Bucket& bucket, const Payload& payload,
+                         meta::ObjectHeaders headers, store::BodyWriter& writer) {
     TRY(store::StoredBody body, writer.finish());
     TRY_VOID(payload.verify(body.digests));
     const hash::Algorithm kept = payload.checks().checksum.value_or(hash::Algorithm::crc64nvme);
-    const store::PutRequest put{.key = request.key,
-                                .headers = std::move(headers),
-                                .etag = hex_encode(*body.digests[hash::Algorithm::md5]),
-                                .checksums = {to_checksum(kept, body.digests)},
-                                .precondition = write_precondition(request.if_match, request.if_none_match)};
+    const store::PutRequest put{
+        .key = request.key,
+        .headers = std::move(headers),
+        .etag = hex_encode(*body.digests[hash::Algorithm::md5]),
+        .checksums = {to_checksum(kept, body.digests)},
+        .precondition = write_precondition(request.if_match, request.if_none_match)};
     TRY(const meta::ObjectRecord record, exchange.store.put(bucket, put, std::move(body)));
     PutObjectReply message;
     message.etag = quoted(record.etag());
@@ -51,21 +54,27 @@ Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& reque
 // Refuses early what the commit would refuse anyway, before the body travels.
 Result<store::Bucket> open_for_put(const Exchange& exchange, const PutObjectRequest& request) {
     TRY(store::Bucket bucket, own_bucket(exchange.call(), request));
-    if (const store::Precondition precondition = write_precondition(request.if_match, request.if_none_match)) {
+    if (const store::Precondition precondition =
+            write_precondition(request.if_match, request.if_none_match)) {
         Result<store::Found> found = exchange.store.find(bucket, request.key, std::nullopt);
-        if (!found && found.error().code() != Code::no_such_key) return fail(std::move(found).error());
+        if (!found && found.error().code() != Code::no_such_key)
+            return fail(std::move(found).error());
         TRY_VOID(precondition(found && !found->record.delete_marker() ? &found->record : nullptr));
     }
     return bucket;
 }
 
 // The algorithm whose digest the part is kept with: the client's, or the upload's.
-Result<std::optional<hash::Algorithm>> part_algorithm(const BodyChecks& checks, const meta::UploadRecord& upload) {
-    const std::optional<hash::Algorithm> of_upload = hash::algorithm_by_name(upload.checksum_algorithm());
+Result<std::optional<hash::Algorithm>> part_algorithm(const BodyChecks& checks,
+                                                      const meta::UploadRecord& upload) {
+    const std::optional<hash::Algorithm> of_upload =
+        hash::algorithm_by_name(upload.checksum_algorithm());
     if (checks.checksum && of_upload && *checks.checksum != *of_upload)
         return fail(Code::invalid_request,
-                    fmt::format("Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-                                to_lower(hash::info(*of_upload).name), to_lower(hash::info(*checks.checksum).name)));
+                    fmt::format("Checksum Type mismatch occurred, expected checksum Type: {}, "
+                                "actual checksum Type: {}",
+                                to_lower(hash::info(*of_upload).name),
+                                to_lower(hash::info(*checks.checksum).name)));
     return checks.checksum ? checks.checksum : of_upload;
 }
 
@@ -75,20 +84,23 @@ struct OpenPart {
     std::optional<store::BodyWriter> writer;
 };
 
-Result<OpenPart> open_part(const Exchange& exchange, const UploadPartRequest& request, const store::PartId& part,
-                           const Payload& payload) {
+Result<OpenPart> open_part(const Exchange& exchange, const UploadPartRequest& request,
+                           const store::PartId& part, const Payload& payload) {
     OpenPart open;
     TRY(open.bucket, own_bucket(exchange.call(), request));
-    TRY(const meta::UploadRecord upload, exchange.store.find_upload(open.bucket, request.key, request.upload_id));
+    TRY(const meta::UploadRecord upload,
+        exchange.store.find_upload(open.bucket, request.key, request.upload_id));
     TRY(open.algorithm, part_algorithm(payload.checks(), upload));
     hash::AlgorithmSet algorithms = with_md5(payload.checks().algorithms);
     if (open.algorithm) algorithms.insert(*open.algorithm);
-    TRY(store::BodyWriter writer, exchange.store.begin_part(open.bucket, part, *payload.size_bytes(), algorithms));
+    TRY(store::BodyWriter writer,
+        exchange.store.begin_part(open.bucket, part, *payload.size_bytes(), algorithms));
     open.writer.emplace(std::move(writer));
     return open;
 }
 
-Result<Reply> commit_part(const Exchange& exchange, const store::PartId& part, const Payload& payload, OpenPart& open) {
+Result<Reply> commit_part(const Exchange& exchange, const store::PartId& part,
+                          const Payload& payload, OpenPart& open) {
     TRY(store::StoredBody body, open.writer->finish());
     TRY_VOID(payload.verify(body.digests));
     const std::string etag = hex_encode(*body.digests[hash::Algorithm::md5]);
@@ -113,10 +125,12 @@ net::Task<Result<http::Response>> put_object(Exchange& exchange) {
     CO_TRY(meta::ObjectHeaders headers, object_headers(request));
     auto open = [&] { return open_for_put(exchange, request); };
     CO_TRY(const store::Bucket bucket, co_await net::run_blocking(exchange.pool, open));
-    store::BodyWriter writer =
-        exchange.store.begin_body(bucket, payload.size_bytes(), with_md5(payload.checks().algorithms));
+    store::BodyWriter writer = exchange.store.begin_body(bucket, payload.size_bytes(),
+                                                         with_md5(payload.checks().algorithms));
     CO_TRY_VOID(co_await payload.write_to(writer));
-    auto commit = [&] { return commit_put(exchange, request, bucket, payload, std::move(headers), writer); };
+    auto commit = [&] {
+        return commit_put(exchange, request, bucket, payload, std::move(headers), writer);
+    };
     CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, commit));
     co_return to_response(std::move(reply));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What Prometheus hears of requests: how many by operation and status, how long they took, how many bytes went each way.
-// Safe from any thread.
+// What Prometheus hears of requests: how many by operation and status, how long they took, how many
+// bytes went each way. Safe from any thread.
 
 #include <array>
 
@@ -13,7 +13,8 @@ class RequestMetrics {
   public:
     explicit RequestMetrics(Metrics& metrics);
 
-    void done(Operation operation, unsigned status, double seconds, std::uint64_t bytes_in, std::uint64_t bytes_out);
+    void done(Operation operation, unsigned status, double seconds, std::uint64_t bytes_in,
+              std::uint64_t bytes_out);
 
   private:
     // Found once for each pair: looking a label up costs a lock and a hash of strings.

@@ -35,14 +35,17 @@ http::Response to_response(Reply reply) {
     http::Response response;
     response.status = reply.status;
     for (auto& [name, value] : reply.headers)
-        if (!equal_ignoring_case(name, "Content-Length")) response.fields.emplace_back(std::move(name), std::move(value));
+        if (!equal_ignoring_case(name, "Content-Length"))
+            response.fields.emplace_back(std::move(name), std::move(value));
     if (!reply.body.empty()) response.fields.emplace_back("Content-Type", "application/xml");
     response.body = std::move(reply.body);
     return response;
 }
 
 Service::Service(Parts parts)
-    : parts_(std::move(parts)), authenticator_(parts_.keys, parts_.clock), request_metrics_(parts_.metrics) {}
+    : parts_(std::move(parts)),
+      authenticator_(parts_.keys, parts_.clock),
+      request_metrics_(parts_.metrics) {}
 
 Result<void> Service::read_head(Exchange& exchange) {
     TRY(exchange.target, parse_target(exchange.head.target));
@@ -54,7 +57,8 @@ Result<void> Service::read_head(Exchange& exchange) {
     view.bucket = exchange.place.bucket;
     view.key = exchange.place.key;
     for (const auto& [name, value] : exchange.target.query) view.query.push_back({name, value});
-    for (const http::Field& field : exchange.head.fields) view.headers.push_back({field.name, field.value});
+    for (const http::Field& field : exchange.head.fields)
+        view.headers.push_back({field.name, field.value});
     return {};
 }
 
@@ -72,10 +76,14 @@ net::Task<Result<http::Response>> Service::run(Exchange& exchange) {
 net::Task<Result<http::Response>> Service::dispatch(Exchange& exchange) {
     switch (exchange.operation) {
         case Operation::GetObject:
-        case Operation::HeadObject: co_return co_await get_object(exchange);
-        case Operation::PutObject: co_return co_await put_object(exchange);
-        case Operation::UploadPart: co_return co_await upload_part(exchange);
-        default: break;
+        case Operation::HeadObject:
+            co_return co_await get_object(exchange);
+        case Operation::PutObject:
+            co_return co_await put_object(exchange);
+        case Operation::UploadPart:
+            co_return co_await upload_part(exchange);
+        default:
+            break;
     }
     const Verb verb = verb_of(exchange.operation);
     if (verb == nullptr) co_return fail(not_implemented(exchange.operation));
@@ -97,28 +105,32 @@ http::Response Service::write_failure(const Exchange& exchange, const Error& err
     if (error.code() == Code::no_such_key || error.code() == Code::no_such_version)
         details.push_back({"Key", exchange.view.key});
     const CodeInfo& row = info(error.code());
-    if (row.http_status >= 500 && error.code() != Code::not_implemented && error.code() != Code::slow_down)
+    if (row.http_status >= 500 && error.code() != Code::not_implemented &&
+        error.code() != Code::slow_down)
         parts_.log.error("request {}: {}", exchange.request_id, error.describe());
-    http::Response response = to_response(write_error(error, {.resource = exchange.target.path,
-                                                              .request_id = exchange.request_id,
-                                                              .host_id = host_id,
-                                                              .head_request = exchange.head.method == "HEAD",
-                                                              .details = details}));
+    http::Response response =
+        to_response(write_error(error, {.resource = exchange.target.path,
+                                        .request_id = exchange.request_id,
+                                        .host_id = host_id,
+                                        .head_request = exchange.head.method == "HEAD",
+                                        .details = details}));
     for (const auto& field : exchange.error_headers) response.fields.push_back(field);
     return response;
 }
 
-void Service::finish(const Exchange& exchange, const Error* error, UnixNanos begin, http::Response& response) {
-    // The exchange ends before the reply is sent: what the log needs of it is written now, but for what sending tells.
+void Service::finish(const Exchange& exchange, const Error* error, UnixNanos begin,
+                     http::Response& response) {
+    // The exchange ends before the reply is sent: what the log needs of it is written now, but for
+    // what sending tells.
     const unsigned status = response.status;
     const Operation operation = exchange.operation;
     std::shared_ptr<const std::string> line;
     if (parts_.access_log)
-        line = std::make_shared<std::string>(
-            begin_access_line(exchange, status, error, begin));
+        line = std::make_shared<std::string>(begin_access_line(exchange, status, error, begin));
     response.on_sent = [this, line, status, operation, begin](const http::Sent& sent) {
         const UnixNanos end = parts_.clock.now();
-        const double seconds = end > begin ? static_cast<double>(end - begin) / nanos_per_second : 0;
+        const double seconds =
+            end > begin ? static_cast<double>(end - begin) / nanos_per_second : 0;
         request_metrics_.done(operation, status, seconds, sent.bytes_in, sent.bytes_out);
         if (line) parts_.access_log->info("{}", end_access_line(*line, begin, end, sent));
     };
@@ -141,7 +153,8 @@ net::Task<http::Response> Service::handle(const http::RequestHead& head, http::B
         // A bug, ours or a library's: the request fails, the server does not.
         parts_.log.error("request {}: exception: {}", exchange.request_id, exception.what());
     }
-    http::Response out = response ? *std::move(response) : write_failure(exchange, response.error());
+    http::Response out =
+        response ? *std::move(response) : write_failure(exchange, response.error());
     add_ids(out, exchange.request_id);
     finish(exchange, response ? nullptr : &response.error(), begin, out);
     co_return out;

@@ -1,6 +1,7 @@
 #pragma once
-// S3 as an http::Handler: each request gets an id, is split, authenticated, routed, run and logged. Which function runs
-// an operation: verbs.h for plain ones, exchange.h for those with an object's bytes.
+// S3 as an http::Handler: each request gets an id, is split, authenticated, routed, run and logged.
+// Which function runs an operation: verbs.h for plain ones, exchange.h for those with an object's
+// bytes.
 //
 // Owned by main(); called on every core.
 
@@ -40,7 +41,8 @@ class Service final : public http::Handler {
 
     explicit Service(Parts parts);
 
-    net::Task<http::Response> handle(const http::RequestHead& head, http::BodyReader& body) override;
+    net::Task<http::Response> handle(const http::RequestHead& head,
+                                     http::BodyReader& body) override;
     http::Response refuse(const Error& error) override;
 
   private:
@@ -48,7 +50,8 @@ class Service final : public http::Handler {
     net::Task<Result<http::Response>> dispatch(Exchange& exchange);
     Result<void> read_head(Exchange& exchange);
     http::Response write_failure(const Exchange& exchange, const Error& error);
-    void finish(const Exchange& exchange, const Error* error, UnixNanos begin, http::Response& response);
+    void finish(const Exchange& exchange, const Error* error, UnixNanos begin,
+                http::Response& response);
 
     Parts parts_;
     Authenticator authenticator_;
