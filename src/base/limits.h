@@ -33,7 +33,7 @@ struct Limits {
     std::size_t request_headers_max = 256;
     std::size_t xml_body_bytes_max = 8 * MiB;  // 10,000 parts with checksums are 3 MiB
     std::size_t xml_depth_max = 16;
-    std::size_t xml_tags_max = 320'000;           // opening and closing; 10,000 parts with all checksums
+    std::size_t xml_tags_max = 320'000;  // opening and closing; 10,000 parts with all checksums
     std::uint64_t head_timeout_ms =
         30'000;  // from the first byte of a request to the end of its head
     std::uint64_t idle_timeout_ms = 75'000;   // between requests on a kept connection

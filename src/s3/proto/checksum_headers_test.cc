@@ -103,7 +103,9 @@ TEST(BodyChecks, ThatContradictThemselvesAreRefused) {
         const Result<BodyChecks> checks = parse(refused[i].first, refused[i].second);
         ASSERT_FALSE(checks.has_value()) << i;
         const bool bad_value = i >= 6 && i <= 8;
-        EXPECT_EQ(checks.error().code(), bad_value ? Code::checksum_mismatch : Code::invalid_request) << i;
+        EXPECT_EQ(checks.error().code(),
+                  bad_value ? Code::checksum_mismatch : Code::invalid_request)
+            << i;
     }
 }
 
