@@ -1,7 +1,9 @@
 #pragma once
-// Threads for what may wait for a disk. Network cores hand such work over and go on; nothing here knows of sockets.
+// Threads for what may wait for a disk. Network cores hand such work over and go on; nothing here
+// knows of sockets.
 //
-// Owned by main(); submit() is safe from any thread and never blocks. Threads are started as work comes, up to the bound.
+// Owned by main(); submit() is safe from any thread and never blocks. Threads are started as work
+// comes, up to the bound.
 
 #include <atomic>
 #include <cstddef>
@@ -16,7 +18,8 @@ namespace weir::io {
 
 class BlockingPool {
   public:
-    BlockingPool(std::size_t threads_max, std::size_t queue_max) : threads_max_(threads_max), queue_max_(queue_max) {}
+    BlockingPool(std::size_t threads_max, std::size_t queue_max)
+        : threads_max_(threads_max), queue_max_(queue_max) {}
     ~BlockingPool() { stop(); }
 
     // False if too much waits already, or after stop(): the caller answers slow_down.

@@ -1,6 +1,7 @@
 #pragma once
-// Page-aligned buffers of one size, bounded in number and used again, so that bodies neither grow memory nor fault fresh
-// pages in. Whoever finds none leaves a callback and is called when one comes back.
+// Page-aligned buffers of one size, bounded in number and used again, so that bodies neither grow
+// memory nor fault fresh pages in. Whoever finds none leaves a callback and is called when one
+// comes back.
 //
 // Owned by main(), outlives its Buffers; safe from any thread.
 
@@ -47,7 +48,8 @@ class BufferPool {
 
     // Empty if all are in use.
     Buffer try_acquire();
-    // Calls `ready` with a buffer: at once, or later from the thread that gave one back. First come, first served.
+    // Calls `ready` with a buffer: at once, or later from the thread that gave one back. First
+    // come, first served.
     void acquire(std::function<void(Buffer)> ready);
 
     std::size_t buffer_bytes() const { return buffer_bytes_; }
