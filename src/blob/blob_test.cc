@@ -15,16 +15,19 @@ namespace {
 class TemporaryStore final : public Store {
   public:
     explicit TemporaryStore(std::size_t open_max = 4) : log_(null_log()) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir_blob_XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "weir_blob_XXXXXX").string();
         root_ = ::mkdtemp(pattern.data());
-        Result<std::unique_ptr<local::Store>> store =
-            local::Store::open({.root = root_ + "/blobs", .writer = 7, .open_max = open_max}, disk_, *log_);
+        Result<std::unique_ptr<local::Store>> store = local::Store::open(
+            {.root = root_ + "/blobs", .writer = 7, .open_max = open_max}, disk_, *log_);
         EXPECT_TRUE(store);
         store_ = *std::move(store);
     }
     ~TemporaryStore() override { std::filesystem::remove_all(root_); }
 
-    Result<std::unique_ptr<Writer>> create(const CreateHint& hint) override { return store_->create(hint); }
+    Result<std::unique_ptr<Writer>> create(const CreateHint& hint) override {
+        return store_->create(hint);
+    }
     Result<std::shared_ptr<const Reader>> open(BlobId id) override { return store_->open(id); }
     std::shared_ptr<const Reader> try_open(BlobId id) override { return store_->try_open(id); }
     Result<void> remove(BlobId id) override { return store_->remove(id); }
@@ -46,9 +49,11 @@ class TemporaryStore final : public Store {
 };
 
 INSTANTIATE_TEST_SUITE_P(Memory, StoreContract,
-                         ::testing::Values(StoreFactory{"memory", [] { return std::make_unique<memory::Store>(); }}));
+                         ::testing::Values(StoreFactory{
+                             "memory", [] { return std::make_unique<memory::Store>(); }}));
 INSTANTIATE_TEST_SUITE_P(Local, StoreContract,
-                         ::testing::Values(StoreFactory{"local", [] { return std::make_unique<TemporaryStore>(); }}));
+                         ::testing::Values(StoreFactory{
+                             "local", [] { return std::make_unique<TemporaryStore>(); }}));
 
 TEST(BlobId, RoundTripsAsBytesAndText) {
     const BlobId id{.volume = 1, .region = 2, .writer = 3, .sequence = 4};
@@ -82,8 +87,10 @@ TEST(LocalStore, KeepsNoMoreBlobsOpenThanItMay) {
 TEST(LocalStore, RefusesToEatTheReserve) {
     io::PosixDisk disk;
     const std::shared_ptr<Log> log = null_log();
-    const std::string root = (std::filesystem::temp_directory_path() / "weir_blob_reserve").string();
-    const auto store = local::Store::open({.root = root, .writer = 1, .reserve_bytes = 1ULL << 60}, disk, *log);
+    const std::string root =
+        (std::filesystem::temp_directory_path() / "weir_blob_reserve").string();
+    const auto store =
+        local::Store::open({.root = root, .writer = 1, .reserve_bytes = 1ULL << 60}, disk, *log);
     ASSERT_TRUE(store);
     EXPECT_EQ((*store)->create({}).error().code(), Code::no_space);
     std::filesystem::remove_all(root);

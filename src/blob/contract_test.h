@@ -1,5 +1,6 @@
 #pragma once
-// What every blob::Store must do, run on each of them. RADOS objects must be able to pass it unchanged.
+// What every blob::Store must do, run on each of them. RADOS objects must be able to pass it
+// unchanged.
 
 #include <gtest/gtest.h>
 
@@ -65,7 +66,8 @@ TEST_P(StoreContract, TakesRangesFromManyThreadsAndCutsAtTheSeal) {
     std::vector<std::thread> threads;
     for (std::size_t part = 0; part < parts; ++part) {
         threads.emplace_back([&, part] {
-            ASSERT_TRUE(writer->write_at(part * part_bytes, as_bytes(std::string_view(bytes).substr(part * part_bytes, part_bytes))));
+            ASSERT_TRUE(writer->write_at(part * part_bytes, as_bytes(std::string_view(bytes).substr(
+                                                                part * part_bytes, part_bytes))));
             ASSERT_TRUE(writer->sync());
         });
     }

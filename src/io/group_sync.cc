@@ -5,7 +5,8 @@ namespace weir::io {
 Result<void> GroupSync::sync() {
     MutexLock lock(mutex_);
     const std::uint64_t wanted = begun_ + 1;
-    while (done_ < wanted) {
+    while (succeeded_ < wanted) {
+        if (failure_) return fail(*failure_);
         if (running_) {
             finished_.wait(mutex_);
             continue;
@@ -16,15 +17,19 @@ Result<void> GroupSync::sync() {
         Result<void> outcome = sync_();
         mutex_.lock();
         running_ = false;
-        done_ = mine;
-        if (!outcome) {
-            last_failed_ = mine;
+        if (outcome) {
+            succeeded_ = mine;
+        } else {
             failure_ = std::move(outcome).error();
         }
         finished_.notify_all();
     }
-    if (last_failed_ >= wanted) return fail(*failure_);
     return {};
+}
+
+std::optional<Error> GroupSync::failure() const {
+    MutexLock lock(mutex_);
+    return failure_;
 }
 
 }  // namespace weir::io

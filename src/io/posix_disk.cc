@@ -10,10 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
-
-#include "base/bytes.h"
-#include "base/check.h"
+#include <utility>
 
 namespace weir::io {
 namespace {
@@ -53,10 +50,12 @@ class PosixFile final : public File {
 
     Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
         while (!out.empty()) {
-            const ssize_t n = uninterrupted(
-                [&] { return ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset)); });
+            const ssize_t n = uninterrupted([&] {
+                return ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+            });
             if (n < 0) return failed("reading", path_);
-            if (n == 0) return fail(Code::corrupt, fmt::format("{} ends at byte {}", path_, offset));
+            if (n == 0)
+                return fail(Code::corrupt, fmt::format("{} ends at byte {}", path_, offset));
             out = out.subspan(static_cast<std::size_t>(n));
             offset += static_cast<std::uint64_t>(n);
         }
@@ -65,8 +64,9 @@ class PosixFile final : public File {
 
     Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
         while (!bytes.empty()) {
-            const ssize_t n = uninterrupted(
-                [&] { return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+            const ssize_t n = uninterrupted([&] {
+                return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+            });
             if (n < 0) return failed("writing", path_);
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             offset += static_cast<std::uint64_t>(n);
@@ -75,16 +75,19 @@ class PosixFile final : public File {
     }
 
     Result<void> sync() override {
-        if (uninterrupted([&] { return ::fdatasync(fd_.get()); }) != 0) return failed("syncing", path_);
+        if (uninterrupted([&] { return ::fdatasync(fd_.get()); }) != 0)
+            return failed("syncing", path_);
         return {};
     }
 
     void start_write_out(std::uint64_t offset, std::uint64_t length) override {
-        ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), SYNC_FILE_RANGE_WRITE);
+        ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
+                          SYNC_FILE_RANGE_WRITE);
     }
 
     Result<void> truncate(std::uint64_t size_bytes) override {
-        if (uninterrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size_bytes)); }) != 0)
+        if (uninterrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size_bytes)); }) !=
+            0)
             return failed("truncating", path_);
         return {};
     }
@@ -94,11 +97,12 @@ class PosixFile final : public File {
     }
 
     Result<void> punch(std::uint64_t offset, std::uint64_t length) override {
-        return allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length, "punching a hole in");
+        return allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length,
+                        "punching a hole in");
     }
 
     Result<std::uint64_t> size_bytes() const override {
-        struct stat status {};
+        struct stat status{};
         if (::fstat(fd_.get(), &status) != 0) return failed("fstat of", path_);
         return static_cast<std::uint64_t>(status.st_size);
     }
@@ -106,10 +110,13 @@ class PosixFile final : public File {
     int descriptor() const override { return fd_.get(); }
 
   private:
-    Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length, std::string_view call) {
+    Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length,
+                          std::string_view call) {
         if (length == 0) return {};
-        const int done = uninterrupted(
-            [&] { return ::fallocate(fd_.get(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)); });
+        const int done = uninterrupted([&] {
+            return ::fallocate(fd_.get(), mode, static_cast<off_t>(offset),
+                               static_cast<off_t>(length));
+        });
         if (done != 0 && errno != EOPNOTSUPP && errno != ENOSYS) return failed(call, path_);
         return {};
     }
@@ -119,10 +126,26 @@ class PosixFile final : public File {
 };
 
 Result<std::unique_ptr<File>> open_file(const std::string& path, int flags, std::string_view call) {
-    const int fd = uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, file_mode); });
+    const int fd =
+        uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, file_mode); });
     if (fd < 0) return failed(call, path);
     return std::make_unique<PosixFile>(fd, path);
 }
+
+class PosixDirectory final : public Directory {
+  public:
+    PosixDirectory(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+    Result<void> sync() override {
+        if (uninterrupted([&] { return ::fsync(fd_.get()); }) != 0)
+            return failed("syncing directory", path_);
+        return {};
+    }
+
+  private:
+    Descriptor fd_;
+    std::string path_;
+};
 
 class PosixLock final : public Lock {
   public:
@@ -145,15 +168,16 @@ Result<std::unique_ptr<File>> PosixDisk::open_to_write(const std::string& path) 
 }
 
 Result<void> PosixDisk::make_directory(const std::string& path) {
-    if (::mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST) return failed("making directory", path);
+    if (::mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST)
+        return failed("making directory", path);
     return {};
 }
 
-Result<void> PosixDisk::sync_directory(const std::string& path) {
-    const Descriptor fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-    if (fd.get() < 0) return failed("opening directory", path);
-    if (uninterrupted([&] { return ::fsync(fd.get()); }) != 0) return failed("syncing directory", path);
-    return {};
+Result<std::unique_ptr<Directory>> PosixDisk::open_directory(const std::string& path) {
+    const int fd =
+        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (fd < 0) return failed("opening directory", path);
+    return std::make_unique<PosixDirectory>(fd, path);
 }
 
 Result<void> PosixDisk::remove(const std::string& path) {
@@ -161,8 +185,13 @@ Result<void> PosixDisk::remove(const std::string& path) {
     return {};
 }
 
+Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) return failed("renaming to", to);
+    return {};
+}
+
 Result<Stat> PosixDisk::stat(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return failed("stat of", path);
     constexpr std::uint64_t st_blocks_bytes = 512;
     return Stat{.size_bytes = static_cast<std::uint64_t>(status.st_size),
@@ -186,33 +215,15 @@ Result<std::vector<std::string>> PosixDisk::list(const std::string& path) {
 }
 
 Result<Space> PosixDisk::space(const std::string& path) {
-    struct statvfs status {};
+    struct statvfs status{};
     if (::statvfs(path.c_str(), &status) != 0) return failed("statvfs of", path);
-    return Space{.total_bytes = status.f_blocks * status.f_frsize, .free_bytes = status.f_bavail * status.f_frsize};
-}
-
-Result<std::string> PosixDisk::read_file(const std::string& path, std::size_t bytes_max) {
-    TRY(const std::unique_ptr<File> file, open_to_read(path));
-    TRY(const std::uint64_t size, file->size_bytes());
-    if (size > bytes_max)
-        return fail(Code::corrupt, fmt::format("{} has {} bytes, at most {} were expected", path, size, bytes_max));
-    std::string contents(size, '\0');
-    TRY_VOID(file->read_at(0, std::as_writable_bytes(std::span(contents))));
-    return contents;
-}
-
-Result<void> PosixDisk::replace_file(const std::string& path, std::string_view contents) {
-    const std::string temporary = path + ".new";
-    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return failed("removing", temporary);
-    TRY(const std::unique_ptr<File> file, create(temporary));
-    TRY_VOID(file->write_at(0, as_bytes(contents)));
-    TRY_VOID(file->sync());
-    if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("renaming to", path);
-    return sync_directory(std::filesystem::path(path).parent_path().string());
+    return Space{.total_bytes = status.f_blocks * status.f_frsize,
+                 .free_bytes = status.f_bavail * status.f_frsize};
 }
 
 Result<std::unique_ptr<Lock>> PosixDisk::lock(const std::string& path) {
-    Descriptor fd(uninterrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode); }));
+    Descriptor fd(uninterrupted(
+        [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode); }));
     if (fd.get() < 0) return failed("opening", path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return failed("locking", path);
@@ -220,10 +231,12 @@ Result<std::unique_ptr<Lock>> PosixDisk::lock(const std::string& path) {
         const ssize_t n = ::pread(fd.get(), holder, sizeof holder - 1, 0);
         std::string_view pid(holder, n > 0 ? static_cast<std::size_t>(n) : 0);
         while (!pid.empty() && pid.back() == '\n') pid.remove_suffix(1);
-        return fail(Code::unavailable, fmt::format("{} is locked by process {}", path, pid.empty() ? "unknown" : pid));
+        return fail(Code::unavailable,
+                    fmt::format("{} is locked by process {}", path, pid.empty() ? "unknown" : pid));
     }
     const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) return failed("writing", path);
+    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+        return failed("writing", path);
     return std::make_unique<PosixLock>(fd.release());
 }
 

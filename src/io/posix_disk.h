@@ -1,5 +1,5 @@
 #pragma once
-// The real file system.
+// The real file system. Stateless; safe from any thread.
 
 #include "io/disk.h"
 
@@ -10,14 +10,13 @@ class PosixDisk final : public Disk {
     Result<std::unique_ptr<File>> create(const std::string& path) override;
     Result<std::unique_ptr<File>> open_to_read(const std::string& path) override;
     Result<std::unique_ptr<File>> open_to_write(const std::string& path) override;
+    Result<std::unique_ptr<Directory>> open_directory(const std::string& path) override;
     Result<void> make_directory(const std::string& path) override;
-    Result<void> sync_directory(const std::string& path) override;
     Result<void> remove(const std::string& path) override;
+    Result<void> rename(const std::string& from, const std::string& to) override;
     Result<Stat> stat(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& path) override;
     Result<Space> space(const std::string& path) override;
-    Result<std::string> read_file(const std::string& path, std::size_t bytes_max) override;
-    Result<void> replace_file(const std::string& path, std::string_view contents) override;
     Result<std::unique_ptr<Lock>> lock(const std::string& path) override;
 };
 

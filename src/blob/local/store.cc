@@ -17,26 +17,37 @@ constexpr std::uint64_t reserve_hint_bytes_min = 1 * 1024 * 1024;
 constexpr std::uint64_t write_out_bytes_min = 256 * 1024;
 constexpr std::int64_t space_check_interval_ms = 1000;
 
+std::string writer_path(const std::string& root, std::uint32_t writer) {
+    return fmt::format("{}/{:08x}", root, writer);
+}
+
 std::string directory_path(const std::string& root, BlobId id) {
-    return fmt::format("{}/{:08x}/{:013x}", root, id.writer, id.sequence >> directory_shift);
+    return fmt::format("{}/{:013x}", writer_path(root, id.writer), id.sequence >> directory_shift);
 }
 
 std::int64_t steady_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
         .count();
+}
+
+Result<std::shared_ptr<io::GroupSync>> open_directory(io::Disk& disk, const std::string& path) {
+    TRY(std::shared_ptr<io::Directory> directory, disk.open_directory(path));
+    return std::make_shared<io::GroupSync>(
+        [directory = std::move(directory)] { return directory->sync(); });
 }
 
 class LocalWriter final : public Writer {
   public:
-    LocalWriter(BlobId id, std::string path, std::unique_ptr<io::File> file,
-                std::shared_ptr<io::GroupSync> directory_sync, io::Disk& disk, Log& log)
-        : id_(id),
-          path_(std::move(path)),
+    LocalWriter(Store& store, Log& log, BlobId id, std::unique_ptr<io::File> file,
+                std::uint64_t reserved_bytes, std::shared_ptr<io::GroupSync> directory_sync)
+        : store_(store),
+          log_(log),
+          id_(id),
           file_(std::move(file)),
+          reserved_bytes_(reserved_bytes),
           file_sync_([this] { return file_->sync(); }),
-          directory_sync_(std::move(directory_sync)),
-          disk_(disk),
-          log_(log) {}
+          directory_sync_(std::move(directory_sync)) {}
 
     BlobId id() const override { return id_; }
 
@@ -47,37 +58,35 @@ class LocalWriter final : public Writer {
     }
 
     Result<void> sync() override {
-        if (broken_.load()) return fail(Code::io_error, path_ + ": an earlier sync failed");
-        Result<void> synced = file_sync_.sync();
-        if (synced && !name_is_durable_.load()) {
-            synced = directory_sync_->sync();
-            if (synced) name_is_durable_ = true;
-        }
-        if (!synced) broken_ = true;
-        return synced;
+        TRY_VOID(file_sync_.sync());
+        if (name_is_durable_.load()) return {};
+        TRY_VOID(directory_sync_->sync());
+        name_is_durable_ = true;
+        return {};
     }
 
     Result<void> seal(std::uint64_t size_bytes) override {
-        TRY(const std::uint64_t written, file_->size_bytes());
-        if (written != size_bytes) TRY_VOID(file_->truncate(size_bytes));
+        TRY(const std::uint64_t written_bytes, file_->size_bytes());
+        if (written_bytes != size_bytes || reserved_bytes_ > size_bytes)
+            TRY_VOID(file_->truncate(size_bytes));
         return sync();
     }
 
     void discard() override {
-        if (Result<void> removed = disk_.remove(path_); !removed && removed.error().code() != Code::not_found)
-            log_.warn("blob {} stays until the next start: {}", id_.text(), removed.error().describe());
+        if (const Result<void> removed = store_.remove(id_); !removed)
+            log_.warn("blob {} stays until the next start: {}", id_.text(),
+                      removed.error().describe());
     }
 
   private:
+    Store& store_;
+    Log& log_;
     const BlobId id_;
-    const std::string path_;
     const std::unique_ptr<io::File> file_;
+    const std::uint64_t reserved_bytes_;
     io::GroupSync file_sync_;
     const std::shared_ptr<io::GroupSync> directory_sync_;
-    io::Disk& disk_;
-    Log& log_;
     std::atomic<bool> name_is_durable_ = false;
-    std::atomic<bool> broken_ = false;
 };
 
 class LocalReader final : public Reader {
@@ -89,9 +98,10 @@ class LocalReader final : public Reader {
 
     std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) const override {
         if (descriptor_->descriptor < 0) return std::nullopt;
-        return FileRange{.descriptor = std::shared_ptr<const int>(descriptor_, &descriptor_->descriptor),
-                         .offset = offset,
-                         .length = length};
+        return FileRange{
+            .descriptor = std::shared_ptr<const int>(descriptor_, &descriptor_->descriptor),
+            .offset = offset,
+            .length = length};
     }
 
     Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
@@ -125,86 +135,120 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options, io::Disk& dis
     return std::unique_ptr<Store>(new Store(options, disk, log));
 }
 
-// The directory of the blob's file, made and durable.
-Result<std::shared_ptr<io::GroupSync>> Store::directory_for(BlobId id) {
-    std::string directory = directory_path(options_.root, id);
+Result<Store::Place> Store::next_place() {
     MutexLock lock(directory_mutex_);
-    if (directory != directory_) {
-        TRY_VOID(io::make_directories(disk_, directory));
-        directory_sync_ = std::make_shared<io::GroupSync>(
-            [this, directory] { return disk_.sync_directory(directory); });
-        directory_ = std::move(directory);
-    }
-    return directory_sync_;
+    BlobId id{.volume = 0, .region = 0, .writer = options_.writer, .sequence = next_sequence_};
+    TRY_VOID(enter_directory(id));
+    if (const std::optional<Error> failure = directory_sync_->failure()) return fail(*failure);
+    ++next_sequence_;
+    return Place{.id = id, .directory_sync = directory_sync_};
 }
 
-Result<void> Store::check_space(std::uint64_t bytes) {
-    const std::int64_t now_ms = steady_ms();
-    if (now_ms - free_checked_ms_.load() >= space_check_interval_ms) {
-        TRY(const io::Space space, disk_.space(options_.root));
-        free_bytes_ = space.free_bytes;
-        free_checked_ms_ = now_ms;
+Result<void> Store::enter_directory(BlobId id) {
+    std::string directory = directory_path(options_.root, id);
+    if (directory == directory_) return {};
+    const std::string writer = writer_path(options_.root, id.writer);
+    if (root_sync_ == nullptr) {
+        TRY(root_sync_, open_directory(disk_, options_.root));
     }
-    if (free_bytes_.load() < options_.reserve_bytes + bytes)
-        return fail(Code::no_space, fmt::format("The disk under {} has {} bytes left, of which {} are kept free for "
-                                                "deleting. Delete objects or add space, then try again.",
-                                                options_.root, free_bytes_.load(), options_.reserve_bytes));
+    if (writer_sync_ == nullptr) {
+        TRY_VOID(disk_.make_directory(writer));
+        TRY(std::shared_ptr<io::GroupSync> writer_sync, open_directory(disk_, writer));
+        TRY_VOID(root_sync_->sync());
+        writer_sync_ = std::move(writer_sync);
+    }
+    TRY_VOID(disk_.make_directory(directory));
+    TRY(std::shared_ptr<io::GroupSync> directory_sync, open_directory(disk_, directory));
+    TRY_VOID(writer_sync_->sync());
+    directory_sync_ = std::move(directory_sync);
+    directory_ = std::move(directory);
+    return {};
+}
+
+// What was granted since the disk was asked is taken off, so that a burst does not eat the reserve.
+Result<void> Store::check_space(std::uint64_t bytes) {
+    MutexLock lock(space_mutex_);
+    const std::int64_t now_ms = steady_ms();
+    if (now_ms - space_checked_ms_ >= space_check_interval_ms) {
+        TRY(const Space now, space());
+        free_bytes_ = now.free_bytes;
+        space_checked_ms_ = now_ms;
+    }
+    if (free_bytes_ == 0 || free_bytes_ < bytes)
+        return fail(Code::no_space,
+                    fmt::format("The disk under {} has room for {} more bytes, {} are needed, {} "
+                                "are kept free for deleting. Delete objects or add space, then "
+                                "try again.",
+                                options_.root, free_bytes_, bytes, options_.reserve_bytes));
+    free_bytes_ -= bytes;
     return {};
 }
 
 Result<std::unique_ptr<Writer>> Store::create(const CreateHint& hint) {
-    TRY_VOID(check_space(hint.size_bytes.value_or(0)));
-    const BlobId id{.volume = 0, .region = 0, .writer = options_.writer, .sequence = next_sequence_++};
-    TRY(std::shared_ptr<io::GroupSync> directory_sync, directory_for(id));
-    std::string path = blob_path(options_.root, id);
-    TRY(std::unique_ptr<io::File> file, disk_.create(path));
-    if (hint.size_bytes.value_or(0) >= reserve_hint_bytes_min) {
-        if (Result<void> reserved = file->reserve(*hint.size_bytes); !reserved) {
-            if (Result<void> removed = disk_.remove(path); !removed)
-                log_.warn("blob {} stays until the next start: {}", id.text(), removed.error().describe());
-            return fail(std::move(reserved).error());
-        }
+    const std::uint64_t hint_bytes = hint.size_bytes.value_or(0);
+    TRY_VOID(check_space(hint_bytes));
+    TRY(Place place, next_place());
+    TRY(std::unique_ptr<io::File> file, disk_.create(blob_path(options_.root, place.id)));
+    const std::uint64_t reserved_bytes = hint_bytes >= reserve_hint_bytes_min ? hint_bytes : 0;
+    const Result<void> reserved = file->reserve(reserved_bytes);
+    auto writer = std::make_unique<LocalWriter>(*this, log_, place.id, std::move(file),
+                                                reserved_bytes, std::move(place.directory_sync));
+    if (!reserved) {
+        writer->discard();
+        return fail(reserved.error());
     }
-    return std::make_unique<LocalWriter>(id, std::move(path), std::move(file), std::move(directory_sync), disk_, log_);
+    return writer;
 }
 
 std::shared_ptr<const Reader> Store::try_open(BlobId id) {
     MutexLock lock(open_mutex_);
+    return find_open(id);
+}
+
+std::shared_ptr<const Reader> Store::find_open(BlobId id) {
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) return nullptr;
     opened_.splice(opened_.begin(), opened_, found->second);
     return found->second->second;
 }
 
-std::shared_ptr<const Reader> Store::keep_open(BlobId id, std::shared_ptr<const Reader> reader) {
+Result<std::shared_ptr<const Reader>> Store::open(BlobId id) {
+    std::uint64_t removals = 0;
+    {
+        MutexLock lock(open_mutex_);
+        if (std::shared_ptr<const Reader> reader = find_open(id)) return reader;
+        removals = removals_;
+    }
+    TRY(std::unique_ptr<io::File> file, disk_.open_to_read(blob_path(options_.root, id)));
+    std::shared_ptr<const Reader> reader = std::make_shared<LocalReader>(std::move(file));
+    Opened dropped;  // closed after the lock: closing can be slow, and try_open() may not wait
     MutexLock lock(open_mutex_);
-    if (const auto found = by_id_.find(id); found != by_id_.end()) return found->second->second;
+    if (std::shared_ptr<const Reader> earlier = find_open(id)) return earlier;
+    // It may have been this blob that was removed meanwhile: keeping it would keep its space.
+    if (removals != removals_) return reader;
     opened_.emplace_front(id, reader);
     by_id_[id] = opened_.begin();
     if (opened_.size() > options_.open_max) {
         by_id_.erase(opened_.back().first);
-        opened_.pop_back();
+        dropped.splice(dropped.begin(), opened_, std::prev(opened_.end()));
     }
     return reader;
 }
 
-Result<std::shared_ptr<const Reader>> Store::open(BlobId id) {
-    if (std::shared_ptr<const Reader> reader = try_open(id)) return reader;
-    TRY(std::unique_ptr<io::File> file, disk_.open_to_read(blob_path(options_.root, id)));
-    return keep_open(id, std::make_shared<LocalReader>(std::move(file)));
-}
-
 Result<void> Store::remove(BlobId id) {
+    Result<void> removed = disk_.remove(blob_path(options_.root, id));
+    if (!removed && removed.error().code() != Code::not_found) return removed;
+    Opened dropped;  // closed after the lock, as in open()
     {
         MutexLock lock(open_mutex_);
+        ++removals_;
         if (const auto found = by_id_.find(id); found != by_id_.end()) {
-            opened_.erase(found->second);
+            dropped.splice(dropped.begin(), opened_, found->second);
             by_id_.erase(found);
         }
     }
-    Result<void> removed = disk_.remove(blob_path(options_.root, id));
-    if (!removed && removed.error().code() != Code::not_found) return removed;
-    free_checked_ms_ = steady_ms() - space_check_interval_ms;
+    MutexLock lock(space_mutex_);
+    space_checked_ms_ = steady_ms() - space_check_interval_ms;
     return {};
 }
 
@@ -223,7 +267,9 @@ Result<bool> Store::list_directory(const std::string& path, BlobId from,
         Result<io::Stat> stat = disk_.stat(path + "/" + name);
         if (!stat && stat.error().code() == Code::not_found) continue;  // removed meanwhile
         if (!stat) return fail(std::move(stat).error());
-        if (!visit({.id = *id, .size_bytes = stat->size_bytes, .allocated_bytes = stat->allocated_bytes}))
+        if (!visit({.id = *id,
+                    .size_bytes = stat->size_bytes,
+                    .allocated_bytes = stat->allocated_bytes}))
             return false;
     }
     return true;
@@ -234,7 +280,7 @@ Result<void> Store::list(BlobId from, const std::function<bool(const BlobInfo&)>
     const std::string first_directory = fmt::format("{:013x}", from.sequence >> directory_shift);
     TRY(const std::vector<std::string> writers, disk_.list(options_.root));
     for (const std::string& writer : writers) {
-        if (writer < first_writer) continue;
+        if (writer < first_writer || writer.size() != first_writer.size()) continue;
         const std::string path = options_.root + "/" + writer;
         TRY(const std::vector<std::string> directories, disk_.list(path));
         for (const std::string& directory : directories) {
@@ -249,7 +295,9 @@ Result<void> Store::list(BlobId from, const std::function<bool(const BlobInfo&)>
 Result<Space> Store::space() const {
     TRY(const io::Space space, disk_.space(options_.root));
     return Space{.total_bytes = space.total_bytes,
-                 .free_bytes = space.free_bytes > options_.reserve_bytes ? space.free_bytes - options_.reserve_bytes : 0};
+                 .free_bytes = space.free_bytes > options_.reserve_bytes
+                                   ? space.free_bytes - options_.reserve_bytes
+                                   : 0};
 }
 
 std::size_t Store::open_count() const {

@@ -1,8 +1,10 @@
 #pragma once
-// Blobs as files, one each, on any POSIX file system: <root>/<writer>/<sequence >> 12>/<blob id>. docs/FORMAT.md.
+// Blobs as files, one each, on any POSIX file system: <root>/<writer>/<sequence >> 12>/<blob id>.
+// docs/FORMAT.md.
 //
-// Durable means: fdatasync of the file and fsync of its directory, both shared with whoever asks at the same time.
-// Removing syncs nothing: a name that comes back after a power cut is an orphan or still has its garbage row.
+// Durable means: fdatasync of the file and fsync of its directory, both shared with whoever asks at
+// the same time. Removing syncs nothing: a name that comes back after a power cut is an orphan or
+// still has its garbage row.
 
 #include <atomic>
 #include <list>
@@ -21,8 +23,9 @@ namespace weir::blob::local {
 struct Options {
     std::string root;
     std::uint32_t writer = 0;
-    std::uint64_t reserve_bytes = 0;  // create() fails with no_space below this, so that deleting still works
-    std::size_t open_max = 1024;      // blobs that are kept open for readers
+    std::uint64_t reserve_bytes =
+        0;  // create() fails with no_space below this, so that deleting still works
+    std::size_t open_max = 1024;  // blobs that are kept open for readers
 };
 
 class Store final : public blob::Store {
@@ -40,7 +43,6 @@ class Store final : public blob::Store {
     Result<Space> space() const override;
 
     std::size_t open_count() const;
-    const std::string& root() const { return options_.root; }
 
   private:
     struct IdHash {
@@ -48,11 +50,18 @@ class Store final : public blob::Store {
     };
     using Opened = std::list<std::pair<BlobId, std::shared_ptr<const Reader>>>;
 
-    Store(const Options& options, io::Disk& disk, Log& log) : options_(options), disk_(disk), log_(log) {}
+    Store(const Options& options, io::Disk& disk, Log& log)
+        : options_(options), disk_(disk), log_(log) {}
 
-    Result<std::shared_ptr<io::GroupSync>> directory_for(BlobId id);
+    // A new id, and the syncs of the directory that it lies in, which is made and durable.
+    struct Place {
+        BlobId id;
+        std::shared_ptr<io::GroupSync> directory_sync;
+    };
+    Result<Place> next_place();
+    Result<void> enter_directory(BlobId id) REQUIRES(directory_mutex_);
     Result<void> check_space(std::uint64_t bytes);
-    std::shared_ptr<const Reader> keep_open(BlobId id, std::shared_ptr<const Reader> reader);
+    std::shared_ptr<const Reader> find_open(BlobId id) REQUIRES(open_mutex_);
     Result<bool> list_directory(const std::string& path, BlobId from,
                                 const std::function<bool(const BlobInfo&)>& visit);
 
@@ -62,15 +71,19 @@ class Store final : public blob::Store {
     std::atomic<std::uint64_t> next_sequence_ = 0;
 
     Mutex directory_mutex_;
+    std::shared_ptr<io::GroupSync> root_sync_ GUARDED_BY(directory_mutex_);
+    std::shared_ptr<io::GroupSync> writer_sync_ GUARDED_BY(directory_mutex_);
     std::string directory_ GUARDED_BY(directory_mutex_);  // the newest
     std::shared_ptr<io::GroupSync> directory_sync_ GUARDED_BY(directory_mutex_);
 
-    std::atomic<std::uint64_t> free_bytes_ = 0;
-    std::atomic<std::int64_t> free_checked_ms_ = -1'000'000;
+    Mutex space_mutex_;
+    std::uint64_t free_bytes_ GUARDED_BY(space_mutex_) = 0;
+    std::int64_t space_checked_ms_ GUARDED_BY(space_mutex_) = -1'000'000;
 
     mutable Mutex open_mutex_;
     Opened opened_ GUARDED_BY(open_mutex_);  // most recently used first
     std::unordered_map<BlobId, Opened::iterator, IdHash> by_id_ GUARDED_BY(open_mutex_);
+    std::uint64_t removals_ GUARDED_BY(open_mutex_) = 0;
 };
 
 // Where the blob's file lies under `root`.

@@ -10,7 +10,8 @@ namespace weir::blob::memory {
 
 struct Blob {
     Mutex mutex;
-    std::map<std::uint64_t, std::vector<std::byte>> runs GUARDED_BY(mutex);  // by offset, never overlapping
+    std::map<std::uint64_t, std::vector<std::byte>> runs
+        GUARDED_BY(mutex);  // by offset, never overlapping
     std::uint64_t end_bytes GUARDED_BY(mutex) = 0;
     bool sealed GUARDED_BY(mutex) = false;
 };
@@ -65,15 +66,20 @@ class MemoryReader final : public Reader {
         MutexLock lock(blob_->mutex);
         return blob_->end_bytes;
     }
-    std::optional<FileRange> file_range(std::uint64_t, std::uint64_t) const override { return std::nullopt; }
+    std::optional<FileRange> file_range(std::uint64_t, std::uint64_t) const override {
+        return std::nullopt;
+    }
 
     Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
         MutexLock lock(blob_->mutex);
-        if (offset + out.size() > blob_->end_bytes) return fail(Code::corrupt, "the blob ends before");
+        if (offset + out.size() > blob_->end_bytes)
+            return fail(Code::corrupt, "the blob ends before");
         std::ranges::fill(out, std::byte(0));
         for (const auto& [at, run] : blob_->runs) {
-            const std::uint64_t begin = std::max(at, offset), end = std::min(at + run.size(), offset + out.size());
-            if (begin < end) std::memcpy(out.data() + (begin - offset), run.data() + (begin - at), end - begin);
+            const std::uint64_t begin = std::max(at, offset),
+                                end = std::min(at + run.size(), offset + out.size());
+            if (begin < end)
+                std::memcpy(out.data() + (begin - offset), run.data() + (begin - at), end - begin);
         }
         return {};
     }
@@ -113,7 +119,8 @@ Result<void> Store::punch(BlobId id, std::uint64_t offset, std::uint64_t length)
     if (found == blobs_.end()) return fail(Code::not_found, "blob " + id.text() + " is not there");
     MutexLock blob_lock(found->second->mutex);
     for (auto& [at, run] : found->second->runs) {
-        const std::uint64_t begin = std::max(at, offset), end = std::min(at + run.size(), offset + length);
+        const std::uint64_t begin = std::max(at, offset),
+                            end = std::min(at + run.size(), offset + length);
         if (begin < end)
             std::fill(run.begin() + static_cast<std::ptrdiff_t>(begin - at),
                       run.begin() + static_cast<std::ptrdiff_t>(end - at), std::byte(0));
@@ -135,7 +142,9 @@ Result<void> Store::list(BlobId from, const std::function<bool(const BlobInfo&)>
     return {};
 }
 
-Result<Space> Store::space() const { return Space{.total_bytes = 1ULL << 40, .free_bytes = 1ULL << 40}; }
+Result<Space> Store::space() const {
+    return Space{.total_bytes = 1ULL << 40, .free_bytes = 1ULL << 40};
+}
 
 std::size_t Store::count() const {
     MutexLock lock(mutex_);

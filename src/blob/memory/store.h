@@ -1,6 +1,6 @@
 #pragma once
-// The blob store for tests: in memory, and strict. A byte written twice, a write after seal, a range read that no sync
-// covered are bugs of the caller's (CHECK).
+// The blob store for tests: in memory, and strict. A byte written twice, a write after seal, a
+// range read that no sync covered are bugs of the caller's (CHECK).
 
 #include <atomic>
 #include <map>
