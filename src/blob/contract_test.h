@@ -6,7 +6,9 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/random.h"
@@ -110,6 +112,69 @@ TEST_P(StoreContract, PunchesHolesThatReadAsZeros) {
     EXPECT_EQ(read(id, 0, 4096), bytes.substr(0, 4096));
     EXPECT_EQ(store_->open(id).value()->size_bytes(), bytes.size());
     EXPECT_EQ(store_->punch(BlobId{.writer = 99}, 0, 1).error().code(), Code::not_found);
+}
+
+TEST_P(StoreContract, KeepsAnEmptyBlobAndOneShorterThanItsHint) {
+    EXPECT_EQ(store_->open(write("")).value()->size_bytes(), 0u);
+    const std::unique_ptr<Writer> writer = *store_->create({.size_bytes = 8'000'000});
+    ASSERT_TRUE(writer->write_at(0, as_bytes("short")));
+    ASSERT_TRUE(writer->seal(5));
+    EXPECT_EQ(store_->open(writer->id()).value()->size_bytes(), 5u);
+    EXPECT_EQ(read(writer->id(), 0, 5), "short");
+    ASSERT_TRUE(store_->list(writer->id(), [](const BlobInfo& info) {
+        EXPECT_EQ(info.size_bytes, 5u);
+        EXPECT_LT(info.allocated_bytes, 1'000'000u);
+        return true;
+    }));
+}
+
+// The last part of an upload may come first; each is readable once it is synced.
+TEST_P(StoreContract, ReadsPartsBeforeTheSealInAnyOrder) {
+    const std::unique_ptr<Writer> writer = *store_->create({.size_bytes = std::nullopt});
+    const std::string last = random_bytes(1'000), first = random_bytes(100'000);
+    ASSERT_TRUE(writer->write_at(first.size(), as_bytes(last)));
+    ASSERT_TRUE(writer->sync());
+    const std::shared_ptr<const Reader> reader = *store_->open(writer->id());
+    EXPECT_EQ(read(writer->id(), first.size(), last.size()), last);
+    ASSERT_TRUE(writer->write_at(0, as_bytes(first)));
+    ASSERT_TRUE(writer->seal(first.size() + last.size()));
+    EXPECT_EQ(read(writer->id(), 0, first.size() + last.size()), first + last);
+    EXPECT_EQ(reader->size_bytes(), first.size() + last.size());
+}
+
+TEST_P(StoreContract, StopsListingWhenToldTo) {
+    for (int i = 0; i < 3; ++i) write("x");
+    int seen = 0;
+    ASSERT_TRUE(store_->list({}, [&](const BlobInfo&) { return ++seen < 2; }));
+    EXPECT_EQ(seen, 2);
+}
+
+TEST_P(StoreContract, DiscardsWhatWasOpenAlready) {
+    const std::unique_ptr<Writer> writer = *store_->create({.size_bytes = std::nullopt});
+    ASSERT_TRUE(writer->write_at(0, as_bytes("part")));
+    ASSERT_TRUE(writer->sync());
+    ASSERT_TRUE(store_->open(writer->id()));
+    EXPECT_NE(store_->try_open(writer->id()), nullptr);
+    writer->discard();
+    EXPECT_EQ(store_->try_open(writer->id()), nullptr);
+    EXPECT_EQ(store_->open(writer->id()).error().code(), Code::not_found);
+}
+
+TEST_P(StoreContract, MakesReadsAndRemovesBlobsSideBySide) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (int round = 0; round < 25; ++round) {
+                const std::string bytes = random_bytes(10'000);
+                const BlobId id = write(bytes);
+                EXPECT_EQ(read(id, 0, bytes.size()), bytes);
+                if (round % 2 == 0) EXPECT_TRUE(store_->remove(id));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(list().size(), 48u);
+    EXPECT_EQ(store_->next_sequence(), 100u);
 }
 
 }  // namespace weir::blob

@@ -8,12 +8,28 @@
 
 namespace weir::blob::memory {
 
+// Bytes that one write_at wrote.
+struct Run {
+    std::vector<std::byte> bytes;
+    bool synced = false;
+
+    std::uint64_t end(std::uint64_t at) const { return at + bytes.size(); }
+};
+
 struct Blob {
     Mutex mutex;
-    std::map<std::uint64_t, std::vector<std::byte>> runs
-        GUARDED_BY(mutex);  // by offset, never overlapping
+    std::map<std::uint64_t, Run> runs GUARDED_BY(mutex);  // by offset, never overlapping
     std::uint64_t end_bytes GUARDED_BY(mutex) = 0;
     bool sealed GUARDED_BY(mutex) = false;
+
+    void sync() REQUIRES(mutex) {
+        for (auto& [at, run] : runs) run.synced = true;
+    }
+    BlobInfo info(BlobId id) REQUIRES(mutex) {
+        BlobInfo told{.id = id, .size_bytes = end_bytes, .allocated_bytes = 0};
+        for (const auto& [at, run] : runs) told.allocated_bytes += run.bytes.size();
+        return told;
+    }
 };
 
 class MemoryWriter final : public Writer {
@@ -31,18 +47,24 @@ class MemoryWriter final : public Writer {
         CHECK(next == blob_->runs.end() || offset + bytes.size() <= next->first);
         if (next != blob_->runs.begin()) {
             const auto before = std::prev(next);
-            CHECK(before->first + before->second.size() <= offset);
+            CHECK(before->second.end(before->first) <= offset);
         }
-        blob_->runs.emplace(offset, std::vector<std::byte>(bytes.begin(), bytes.end()));
+        blob_->runs.emplace(offset, Run{.bytes = {bytes.begin(), bytes.end()}});
         blob_->end_bytes = std::max(blob_->end_bytes, offset + bytes.size());
         return {};
     }
 
-    Result<void> sync() override { return {}; }
+    Result<void> sync() override {
+        MutexLock lock(blob_->mutex);
+        blob_->sync();
+        return {};
+    }
 
     Result<void> seal(std::uint64_t size_bytes) override {
         MutexLock lock(blob_->mutex);
         CHECK(!blob_->sealed);
+        CHECK(size_bytes <= blob_->end_bytes);
+        blob_->sync();
         blob_->sealed = true;
         blob_->end_bytes = size_bytes;
         return {};
@@ -74,13 +96,17 @@ class MemoryReader final : public Reader {
         MutexLock lock(blob_->mutex);
         if (offset + out.size() > blob_->end_bytes)
             return fail(Code::corrupt, "the blob ends before");
-        std::ranges::fill(out, std::byte(0));
+        std::uint64_t covered = 0;
         for (const auto& [at, run] : blob_->runs) {
-            const std::uint64_t begin = std::max(at, offset),
-                                end = std::min(at + run.size(), offset + out.size());
-            if (begin < end)
-                std::memcpy(out.data() + (begin - offset), run.data() + (begin - at), end - begin);
+            const std::uint64_t begin = std::max(at, offset);
+            const std::uint64_t end = std::min(run.end(at), offset + out.size());
+            if (begin >= end) continue;
+            CHECK(run.synced);
+            std::memcpy(out.data() + (begin - offset), run.bytes.data() + (begin - at),
+                        end - begin);
+            covered += end - begin;
         }
+        CHECK(covered == out.size());
         return {};
     }
 
@@ -119,11 +145,11 @@ Result<void> Store::punch(BlobId id, std::uint64_t offset, std::uint64_t length)
     if (found == blobs_.end()) return fail(Code::not_found, "blob " + id.text() + " is not there");
     MutexLock blob_lock(found->second->mutex);
     for (auto& [at, run] : found->second->runs) {
-        const std::uint64_t begin = std::max(at, offset),
-                            end = std::min(at + run.size(), offset + length);
-        if (begin < end)
-            std::fill(run.begin() + static_cast<std::ptrdiff_t>(begin - at),
-                      run.begin() + static_cast<std::ptrdiff_t>(end - at), std::byte(0));
+        const std::uint64_t begin = std::max(at, offset);
+        const std::uint64_t end = std::min(run.end(at), offset + length);
+        if (begin >= end) continue;
+        std::fill(run.bytes.begin() + static_cast<std::ptrdiff_t>(begin - at),
+                  run.bytes.begin() + static_cast<std::ptrdiff_t>(end - at), std::byte(0));
     }
     return {};
 }
@@ -134,7 +160,7 @@ Result<void> Store::list(BlobId from, const std::function<bool(const BlobInfo&)>
         MutexLock lock(mutex_);
         for (auto blob = blobs_.lower_bound(from); blob != blobs_.end(); ++blob) {
             MutexLock blob_lock(blob->second->mutex);
-            blobs.push_back({blob->first, blob->second->end_bytes, blob->second->end_bytes});
+            blobs.push_back(blob->second->info(blob->first));
         }
     }
     for (const BlobInfo& blob : blobs)

@@ -1,6 +1,7 @@
 #pragma once
-// The blob store for tests: in memory, and strict. A byte written twice, a write after seal, a
-// range read that no sync covered are bugs of the caller's (CHECK).
+// The blob store for tests: in memory, and strict. A byte written twice, a write after seal, a seal
+// behind what was written, and a read of bytes that were never written or that no sync covered are
+// bugs of the caller's (CHECK).
 
 #include <atomic>
 #include <map>
