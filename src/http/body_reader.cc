@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -11,7 +12,8 @@ namespace {
 
 constexpr std::size_t line_bytes_max = 4096;
 constexpr std::size_t trailer_lines_max = 64;
-constexpr std::size_t receive_bytes = 16 * 1024;
+// Small chunks come many at a time.
+constexpr std::size_t receive_bytes = 64 * 1024;
 
 // RFC 9112 7.1: hexadecimal digits, then perhaps an extension.
 std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
@@ -47,7 +49,16 @@ BodyReader::BodyReader(net::Connection& connection, ReceiveBuffer& buffer, const
 
 net::Task<Result<void>> BodyReader::send_continue() {
     must_continue_ = false;
+    // What has come already needs no leave.
+    if (!buffer_.bytes().empty()) co_return Result<void>();
     co_return co_await connection_.write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"), false);
+}
+
+net::Task<Result<std::size_t>> BodyReader::receive(std::span<std::byte> out) {
+    Result<std::size_t> count = co_await connection_.read_some(out);
+    if (!count && count.error().code() == Code::timeout) co_return fail(Code::request_timeout);
+    if (count && *count == 0) co_return fail(Code::incomplete_body);
+    co_return count;
 }
 
 net::Task<Result<std::size_t>> BodyReader::read_raw(std::span<std::byte> out) {
@@ -58,9 +69,7 @@ net::Task<Result<std::size_t>> BodyReader::read_raw(std::span<std::byte> out) {
         buffer_.consume(count);
         co_return count;
     }
-    CO_TRY(const std::size_t count, co_await connection_.read_some(out));
-    if (count == 0) co_return fail(Code::incomplete_body);
-    co_return count;
+    co_return co_await receive(out);
 }
 
 net::Task<Result<std::string>> BodyReader::read_line() {
@@ -71,22 +80,21 @@ net::Task<Result<std::string>> BodyReader::read_line() {
         if (newline != std::string_view::npos) {
             line += waiting.substr(0, newline);
             buffer_.consume(newline + 1);
-            if (line.empty() || line.back() != '\r') co_return fail(Code::invalid_encoding);
+            if (line.empty() || line.back() != '\r' || line.size() > line_bytes_max)
+                co_return fail(Code::invalid_encoding);
             line.pop_back();
             co_return line;
         }
         line += waiting;
         buffer_.consume(waiting.size());
         if (line.size() > line_bytes_max) co_return fail(Code::invalid_encoding);
-        CO_TRY(const std::size_t count,
-               co_await connection_.read_some(buffer_.prepare(receive_bytes)));
-        if (count == 0) co_return fail(Code::incomplete_body);
+        CO_TRY(const std::size_t count, co_await receive(buffer_.prepare(receive_bytes)));
         buffer_.committed(count);
     }
 }
 
 net::Task<Result<void>> BodyReader::next_chunk() {
-    if (chunk_state_ == ChunkState::data_end) {
+    if (std::exchange(after_chunk_, false)) {
         CO_TRY(const std::string line, co_await read_line());
         if (!line.empty()) co_return fail(Code::invalid_encoding);
     }
@@ -94,7 +102,6 @@ net::Task<Result<void>> BodyReader::next_chunk() {
     const std::optional<std::uint64_t> size = parse_chunk_size(line);
     if (!size) co_return fail(Code::invalid_encoding);
     left_ = *size;
-    chunk_state_ = ChunkState::data;
     if (left_ > 0) co_return Result<void>();
     // Trailers of HTTP itself; S3's own are inside aws-chunked.
     for (std::size_t lines = 0; lines < trailer_lines_max; ++lines) {
@@ -118,10 +125,7 @@ net::Task<Result<std::size_t>> BodyReader::read_some(std::span<std::byte> out) {
            co_await read_raw(out.first(std::min<std::uint64_t>(out.size(), left_))));
     left_ -= count;
     bytes_read_ += count;
-    if (left_ == 0) {
-        chunk_state_ = ChunkState::data_end;
-        if (!chunked_) at_end_ = true;
-    }
+    if (left_ == 0) (chunked_ ? after_chunk_ : at_end_) = true;
     co_return count;
 }
 

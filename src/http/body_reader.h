@@ -36,18 +36,19 @@ class BodyReader {
     BodyReader(net::Connection& connection, ReceiveBuffer& buffer, const RequestHead& head);
 
     // Some bytes of the body; 0 at its end. incomplete_body when the client goes away,
-    // invalid_encoding for chunks that are none.
+    // request_timeout when it stalls, invalid_encoding for chunks that are none.
     net::Task<Result<std::size_t>> read_some(std::span<std::byte> out);
 
     bool at_end() const { return at_end_; }
     // Has the client been told to send, or did it never wait?
     bool asked_for() const { return !must_continue_; }
     std::uint64_t bytes_read() const { return bytes_read_; }
+    // Bytes still to come, as far as the head told.
+    std::uint64_t announced() const { return chunked_ ? 0 : left_; }
 
   private:
-    enum class ChunkState { size_line, data, data_end, trailer };
-
     net::Task<Result<void>> send_continue();
+    net::Task<Result<std::size_t>> receive(std::span<std::byte> out);
     net::Task<Result<std::size_t>> read_raw(std::span<std::byte> out);
     net::Task<Result<std::string>> read_line();
     net::Task<Result<void>> next_chunk();
@@ -57,8 +58,8 @@ class BodyReader {
     const bool chunked_;
     bool must_continue_;
     bool at_end_;
-    std::uint64_t left_;  // of the body, or of the chunk
-    ChunkState chunk_state_ = ChunkState::size_line;
+    std::uint64_t left_;        // of the body, or of the chunk
+    bool after_chunk_ = false;  // its line end is still to come
     std::uint64_t bytes_read_ = 0;
 };
 

@@ -1,8 +1,7 @@
 #include "http/head_parser.h"
 
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/rfc7230.hpp>
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 
 #include "base/bytes.h"
@@ -11,7 +10,8 @@ namespace weir::http {
 namespace {
 
 namespace beast = boost::beast;
-using Parser = beast::http::request_parser<beast::http::empty_body>;
+
+constexpr std::string_view head_end = "\r\n\r\n";
 
 std::string_view text(beast::string_view view) { return {view.data(), view.size()}; }
 
@@ -19,6 +19,42 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return beast::iequals(beast::string_view(a.data(), a.size()),
                           beast::string_view(b.data(), b.size()));
 }
+
+// Takes what Beast finds as views into the bytes it was given. Beast's own message would copy each
+// field.
+class HeadReader final : public beast::http::basic_parser<true> {
+  public:
+    HeadReader(RequestHead& head, std::size_t fields_max) : head_(head), fields_max_(fields_max) {}
+
+    unsigned version() const { return version_; }
+    bool has_too_many_fields() const { return head_.fields.size() > fields_max_; }
+
+  private:
+    void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
+                         int version, beast::error_code&) override {
+        head_.method = text(method);
+        head_.target = text(target);
+        version_ = static_cast<unsigned>(version);
+    }
+    void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+                       beast::error_code& error) override {
+        head_.fields.push_back({text(name), text(value)});
+        if (has_too_many_fields()) error = beast::http::error::header_limit;
+    }
+    void on_header_impl(beast::error_code&) override {}
+    void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
+    std::size_t on_body_impl(beast::string_view, beast::error_code&) override { return 0; }
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, beast::error_code&) override {
+        return 0;
+    }
+    void on_finish_impl(beast::error_code&) override {}
+
+    RequestHead& head_;
+    const std::size_t fields_max_;
+    unsigned version_ = 0;
+};
 
 // Beast unfolds lines that begin with white space; what another hop made of them nobody knows.
 bool has_folded_line(std::string_view head) {
@@ -36,8 +72,9 @@ std::optional<std::uint64_t> parse_length(std::string_view digits) {
     return length;
 }
 
-Result<void> read_framing(RequestHead& head) {
-    std::size_t lengths = 0, codings = 0;
+// RFC 9112 sections 3.2, 6.1 and 6.3: where the body ends must be beyond doubt.
+Result<void> read_framing(RequestHead& head, unsigned version) {
+    std::size_t lengths = 0, codings = 0, hosts = 0;
     for (const Field& field : head.fields) {
         if (equal_ignoring_case(field.name, "Content-Length")) {
             ++lengths;
@@ -51,23 +88,35 @@ Result<void> read_framing(RequestHead& head) {
                             "A Transfer-Encoding other than chunked is not implemented.");
             head.chunked = true;
         } else if (equal_ignoring_case(field.name, "Expect")) {
-            head.expects_continue = equal_ignoring_case(field.value, "100-continue");
+            head.expects_continue =
+                version == 11 && equal_ignoring_case(field.value, "100-continue");
+        } else if (equal_ignoring_case(field.name, "Host")) {
+            ++hosts;
         }
     }
     if (lengths > 0 && codings > 0)
         return fail(Code::invalid_request,
                     "A request has either a Content-Length or a Transfer-Encoding.");
+    if (codings > 0 && version == 10)
+        return fail(Code::invalid_request, "HTTP/1.0 knows no Transfer-Encoding.");
+    if (hosts > 1 || (hosts == 0 && version == 11))
+        return fail(Code::invalid_request, "A request has exactly one Host header.");
     return {};
 }
 
 }  // namespace
 
 struct HeadParser::State {
-    std::optional<Parser> parser;
+    std::string raw;  // a copy, since the receive buffer moves on while the request is handled
+    RequestHead head;
+    std::size_t searched =
+        0;  // bytes in which no end was found, so that a slow head costs no more than a fast one
 };
 
 HeadParser::HeadParser(const Limits& limits) : limits_(limits), state_(std::make_unique<State>()) {}
 HeadParser::~HeadParser() = default;
+
+RequestHead& HeadParser::head() { return state_->head; }
 
 std::optional<std::string_view> RequestHead::field(std::string_view name) const {
     for (const Field& field : fields)
@@ -75,42 +124,39 @@ std::optional<std::string_view> RequestHead::field(std::string_view name) const 
     return std::nullopt;
 }
 
-Result<std::optional<HeadParser::Parsed>> HeadParser::parse(std::span<const std::byte> bytes) {
-    // Beast parses a head only when it is whole; before that it would look through all of it at
-    // each read.
+Result<std::optional<std::size_t>> HeadParser::parse(std::span<const std::byte> bytes) {
     const std::string_view received = as_text(bytes);
-    const std::size_t end = received.find("\r\n\r\n");
+    const std::size_t end = received.find(head_end, state_->searched);
+    const std::size_t size =
+        end == std::string_view::npos ? received.size() : end + head_end.size();
+    if (size > limits_.request_head_bytes_max) return fail(Code::request_header_too_large);
     if (end == std::string_view::npos) {
-        if (received.size() > limits_.request_head_bytes_max)
-            return fail(Code::request_header_too_large);
+        state_->searched = received.size() - std::min(received.size(), head_end.size() - 1);
         return std::nullopt;
     }
-    const std::string_view raw = received.substr(0, end + 4);
-    if (raw.size() > limits_.request_head_bytes_max) return fail(Code::request_header_too_large);
-    if (has_folded_line(raw)) return fail(Code::invalid_request, "A header line is folded.");
-    Parser& parser = state_->parser.emplace();
-    parser.header_limit(static_cast<std::uint32_t>(limits_.request_head_bytes_max));
-    parser.body_limit(boost::none);
+    state_->searched = 0;
+    state_->raw.assign(received.substr(0, size));
+    if (has_folded_line(state_->raw))
+        return fail(Code::invalid_request, "A header line is folded.");
+
+    RequestHead& head = state_->head;
+    std::vector<Field> fields = std::move(head.fields);  // for its memory
+    fields.clear();
+    head = RequestHead();
+    head.fields = std::move(fields);
+    HeadReader reader(head, limits_.request_headers_max);
+    reader.header_limit(static_cast<std::uint32_t>(limits_.request_head_bytes_max));
+    reader.body_limit(boost::none);
     beast::error_code error;
-    const std::size_t consumed =
-        parser.put(boost::asio::const_buffer(raw.data(), raw.size()), error);
-    if (error || !parser.is_header_done())
+    reader.put(boost::asio::const_buffer(state_->raw.data(), state_->raw.size()), error);
+    if (reader.has_too_many_fields()) return fail(Code::request_header_too_large);
+    if (error || !reader.is_header_done())
         return fail(Code::invalid_request, "This is no HTTP/1.1 request: " + error.message());
-    Parsed parsed;
-    parsed.consumed = consumed;
-    const auto& message = parser.get();
-    parsed.head.method = text(message.method_string());
-    parsed.head.target = text(message.target());
-    parsed.head.keep_alive = parser.keep_alive();
-    for (const auto& field : message)
-        parsed.head.fields.push_back({text(field.name_string()), text(field.value())});
-    if (parsed.head.fields.size() > limits_.request_headers_max)
-        return fail(Code::request_header_too_large);
-    if (message.version() != 11 && message.version() != 10)
+    if (reader.version() != 11 && reader.version() != 10)
         return fail(Code::invalid_request, "Only HTTP/1.0 and HTTP/1.1 are served here.");
-    TRY_VOID(read_framing(parsed.head));
-    if (message.version() == 10) parsed.head.expects_continue = false;
-    return parsed;
+    TRY_VOID(read_framing(head, reader.version()));
+    head.keep_alive = reader.keep_alive();
+    return size;
 }
 
 }  // namespace weir::http

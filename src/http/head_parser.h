@@ -1,9 +1,9 @@
 #pragma once
 // A request's head, by Beast's parser, with what Beast lets pass and a server behind proxies must
-// not: folded lines, Transfer-Encoding beside Content-Length, codings other than chunked. Private
-// to http.
+// not: folded lines, Transfer-Encoding beside Content-Length, codings other than chunked, no Host
+// or two. Private to http.
 //
-// One a connection, used again for each request.
+// One a connection, used again for each request without an allocation.
 
 #include <memory>
 #include <optional>
@@ -20,12 +20,12 @@ class HeadParser {
     explicit HeadParser(const Limits& limits);
     ~HeadParser();
 
-    struct Parsed {
-        RequestHead head;          // views into the parser
-        std::size_t consumed = 0;  // of the bytes
-    };
-    // nullopt: the head is not whole yet. The bytes must be all that came since the last head.
-    Result<std::optional<Parsed>> parse(std::span<const std::byte> bytes);
+    // How many of the bytes the head takes; nullopt: it is not whole yet. The bytes must be all
+    // that came since the last head. After an error the connection cannot go on.
+    Result<std::optional<std::size_t>> parse(std::span<const std::byte> bytes);
+
+    // What was parsed last; it and its views are valid until the next parse().
+    RequestHead& head();
 
   private:
     struct State;

@@ -59,7 +59,7 @@ class Server {
     class Session;
 
     void accept(net::Core& core, int descriptor, std::string peer);
-    net::Task<void> serve(net::Core& core, int descriptor, std::string peer);
+    net::Task<void> serve(net::Core& core, int descriptor, std::string peer, bool welcome);
 
     const Parts parts_;
     std::unique_ptr<net::Listener> listener_;

@@ -1,5 +1,7 @@
 #include "io/blocking_pool.h"
 
+#include <system_error>
+
 namespace weir::io {
 
 bool BlockingPool::submit(std::function<void()> work) {
@@ -8,8 +10,15 @@ bool BlockingPool::submit(std::function<void()> work) {
     queue_.push_back(std::move(work));
     if (idle_ >= queue_.size() || threads_.size() == threads_max_) {
         work_waits_.notify_one();
-    } else {
+        return true;
+    }
+    try {
         threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) {
+        // No more threads for us: those that run will get to it, if there are any.
+        if (!threads_.empty()) return true;
+        queue_.pop_back();
+        return false;
     }
     return true;
 }

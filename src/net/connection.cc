@@ -6,17 +6,27 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <cerrno>
+#include <vector>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "net/blocking.h"
 
 namespace weir::net {
 namespace {
 
-// One sendfile's worth. Large while nobody else waits, since each call has its price; small while
-// others do, since a core does nothing else meanwhile.
-constexpr std::size_t quantum_alone_bytes = 4 * 1024 * 1024;
-constexpr std::size_t quantum_shared_bytes = 256 * 1024;
+// One sendfile's worth. Each call has its price, so it grows while nobody else uses the core; a
+// core does nothing else meanwhile, so it is small while others do.
+constexpr std::size_t quantum_alone_bytes = 4 * MiB;
+constexpr std::size_t quantum_shared_bytes = 256 * KiB;
+// A pool's thread may wait, and each hop has its price.
+constexpr std::size_t quantum_cold_bytes = 1 * MiB;
+constexpr std::size_t read_ahead_bytes = 4 * MiB;
+constexpr std::chrono::milliseconds pause_while_pool_is_full(10);
+
+constexpr std::uint64_t lingering_bytes_max = 64 * MiB;
+constexpr std::chrono::milliseconds lingering_time_max(5000);
 
 // Whether the range's ends are in the page cache, which says enough of what lies between.
 bool is_resident(int file, std::uint64_t offset, std::size_t length) {
@@ -61,7 +71,6 @@ Connection::Connection(Core& core, int descriptor, std::unique_ptr<Stream> strea
     const int one = 1;
     // Fails on sockets that are not TCP, which need it as little.
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    progress();
     core_.add(*this);
 }
 
@@ -72,10 +81,8 @@ void Connection::set_timeout(std::uint64_t timeout_ms) {
     progress();
 }
 
-void Connection::progress() { deadline_ = std::chrono::steady_clock::now() + timeout_; }
-
 void Connection::check_deadline(std::chrono::steady_clock::time_point now) {
-    if (now < deadline_) return;
+    if (!waiting_ || now < *deadline_) return;
     timed_out_ = true;
     descriptor_.cancel();
 }
@@ -95,13 +102,18 @@ Task<Result<void>> Connection::wait(Want want) {
     CO_TRY_VOID(interrupted());
     const auto kind = want == Want::read ? boost::asio::posix::descriptor_base::wait_read
                                          : boost::asio::posix::descriptor_base::wait_write;
+    if (!deadline_) deadline_ = std::chrono::steady_clock::now() + timeout_;
+    waiting_ = true;
     const auto [error] = co_await descriptor_.async_wait(kind, boost::asio::as_tuple(use_task));
+    waiting_ = false;
+    core_.take_turn();
     CO_TRY_VOID(interrupted());
     if (error) co_return fail(Code::io_error, "waiting for a socket: " + error.message());
     co_return Result<void>();
 }
 
 Task<Result<void>> Connection::handshake() {
+    progress();
     for (;;) {
         CO_TRY(const Step step, stream_->handshake());
         if (step.want == Want::none) break;
@@ -112,6 +124,7 @@ Task<Result<void>> Connection::handshake() {
 }
 
 Task<Result<std::size_t>> Connection::read_some(std::span<std::byte> out) {
+    progress();
     for (;;) {
         CO_TRY_VOID(interrupted());
         CO_TRY(const Step step, stream_->read(out));
@@ -125,6 +138,7 @@ Task<Result<std::size_t>> Connection::read_some(std::span<std::byte> out) {
 }
 
 Task<Result<void>> Connection::write(std::span<const std::byte> bytes, bool more) {
+    progress();
     while (!bytes.empty()) {
         const std::array buffers{to_iovec(bytes)};
         CO_TRY(const Step step, stream_->write(buffers, more));
@@ -141,6 +155,7 @@ Task<Result<void>> Connection::write(std::span<const std::byte> bytes, bool more
 
 Task<Result<void>> Connection::write(std::span<const std::byte> head,
                                      std::span<const std::byte> body) {
+    progress();
     while (!head.empty()) {
         const std::array buffers{to_iovec(head), to_iovec(body)};
         CO_TRY(const Step step,
@@ -158,38 +173,79 @@ Task<Result<void>> Connection::write(std::span<const std::byte> head,
     co_return co_await write(body, false);
 }
 
+Task<Result<Step>> Connection::send_from_pool(int file, std::uint64_t offset, std::size_t length) {
+    // The pool's thread may wait for the disk; nobody else touches the stream meanwhile.
+    auto send = [&]() -> Result<Step> {
+        ::posix_fadvise(file, static_cast<off_t>(offset + length), read_ahead_bytes,
+                        POSIX_FADV_WILLNEED);
+        return stream_->send_file(file, offset, length);
+    };
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
+        pause(core_.executor());
+    for (;;) {
+        Result<Step> step = co_await run_blocking(pool_, send);
+        if (step || step.error().code() != Code::slow_down) co_return step;
+        // A reply that has begun cannot turn into SlowDown any more.
+        CO_TRY_VOID(interrupted());
+        pause.expires_after(pause_while_pool_is_full);
+        co_await pause.async_wait(boost::asio::as_tuple(use_task));
+    }
+}
+
 Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
-    struct Busy {
-        explicit Busy(Core& core_in) : core(core_in) { core.enter_busy(); }
-        ~Busy() { core.leave_busy(); }
-        Core& core;
-    } const busy(core_);
+    progress();
+    std::size_t quantum = quantum_shared_bytes;
+    std::uint64_t resident_until = offset;
     while (length > 0) {
-        const bool alone = core_.busy() == 1 && core_.connections() == 1;
-        const std::size_t quantum =
-            std::min<std::uint64_t>(length, alone ? quantum_alone_bytes : quantum_shared_bytes);
+        std::size_t size = std::min<std::uint64_t>(length, quantum);
+        if (resident_until < offset + size && is_resident(file, offset, size))
+            resident_until = offset + size;
         Result<Step> step = Step{};
-        if (is_resident(file, offset, quantum)) {
-            step = stream_->send_file(file, offset, quantum);
+        if (resident_until >= offset + size) {
+            step = stream_->send_file(file, offset, size);
         } else {
-            // The pool's thread may wait for the disk; nobody else touches the stream meanwhile.
-            auto send = [&] { return stream_->send_file(file, offset, quantum); };
-            step = co_await run_blocking(pool_, send);
+            size = std::min<std::uint64_t>(length, std::max(quantum, quantum_cold_bytes));
+            step = co_await send_from_pool(file, offset, size);
         }
         if (!step) co_return fail(std::move(step).error());
-        if (step->want != Want::none) {
-            CO_TRY_VOID(co_await wait(step->want));
-            continue;
-        }
-        progress();
+        if (step->bytes > 0) progress();
         bytes_out_ += step->bytes;
         offset += step->bytes;
         length -= step->bytes;
-        CO_TRY_VOID(interrupted());
-        // Others on this core get their turn.
-        if (!alone && length > 0) co_await boost::asio::post(core_.executor(), use_task);
+        if (length == 0) break;
+        std::uint64_t turns = core_.turns();
+        if (step->want != Want::none) {
+            CO_TRY_VOID(co_await wait(step->want));
+            ++turns;
+        } else {
+            // Others on this core get their turn.
+            co_await boost::asio::post(core_.executor(), use_task);
+            CO_TRY_VOID(interrupted());
+        }
+        quantum = core_.turns() != turns ? quantum_shared_bytes
+                                         : std::min(quantum * 2, quantum_alone_bytes);
     }
     co_return Result<void>();
+}
+
+Task<void> Connection::linger() {
+    shutdown();
+    const int descriptor = descriptor_.native_handle();
+    ::shutdown(descriptor, SHUT_WR);
+    set_idle(true);
+    const auto until = std::chrono::steady_clock::now() + lingering_time_max;
+    std::vector<std::byte> dropped(64 * KiB);
+    for (std::uint64_t bytes = 0; bytes < lingering_bytes_max;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) co_return;
+        set_timeout(static_cast<std::uint64_t>(left.count()));
+        if (!co_await wait(Want::read)) co_return;
+        const ssize_t n = ::recv(descriptor, dropped.data(), dropped.size(), 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) co_return;
+        if (n > 0) bytes += static_cast<std::uint64_t>(n);
+    }
 }
 
 }  // namespace weir::net

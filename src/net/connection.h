@@ -8,6 +8,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,7 +31,8 @@ class Connection {
     Core& core() { return core_; }
     const std::string& peer() const { return peer_; }
 
-    // From now on an operation may make no progress for this long.
+    // From now on an operation may wait this long without progress. Time that nobody waits for the
+    // peer does not count.
     void set_timeout(std::uint64_t timeout_ms);
 
     Task<Result<void>> handshake();
@@ -45,7 +47,11 @@ class Connection {
     void set_idle(bool idle) { idle_ = idle; }
     bool idle() const { return idle_; }
 
+    // Tells the peer that nothing follows.
     void shutdown() { stream_->shutdown(); }
+    // The same where the peer may still be sending: drops what comes for a while. Closing at once
+    // would reset the connection, and the peer might never see the reply.
+    Task<void> linger();
     // For the core.
     void check_deadline(std::chrono::steady_clock::time_point now);
     void cut_off();
@@ -55,8 +61,9 @@ class Connection {
 
   private:
     Task<Result<void>> wait(Want want);
+    Task<Result<Step>> send_from_pool(int file, std::uint64_t offset, std::size_t length);
     Result<void> interrupted() const;
-    void progress();
+    void progress() { deadline_.reset(); }
 
     Core& core_;
     boost::asio::posix::basic_stream_descriptor<Executor> descriptor_;
@@ -64,7 +71,9 @@ class Connection {
     std::string peer_;
     io::BlockingPool& pool_;
     std::chrono::milliseconds timeout_{60'000};
-    std::chrono::steady_clock::time_point deadline_;
+    std::optional<std::chrono::steady_clock::time_point>
+        deadline_;  // set by the first wait since progress was made
+    bool waiting_ = false;
     bool timed_out_ = false;
     bool cut_off_ = false;
     bool idle_ = false;

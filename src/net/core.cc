@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <future>
 
 #include "net/connection.h"
 
@@ -31,6 +32,15 @@ void Core::stop() {
 }
 
 void Core::post(std::function<void()> work) { boost::asio::post(context_, std::move(work)); }
+
+void Core::hand_over(std::function<void()> accepted) {
+    ++connections_;
+    post([this, run = std::move(accepted)] {
+        run();
+        // After what it posted, so that the count does not dip before a Connection is there.
+        post([this] { --connections_; });
+    });
+}
 
 void Core::add(Connection& connection) {
     open_.insert(&connection);
@@ -73,6 +83,14 @@ void Cores::start() {
 
 void Cores::stop() {
     for (const std::unique_ptr<Core>& core : cores_) core->stop();
+}
+
+void Cores::settle() {
+    for (const std::unique_ptr<Core>& core : cores_) {
+        std::promise<void> reached;
+        core->post([&reached] { reached.set_value(); });
+        reached.get_future().wait();
+    }
 }
 
 Core& Cores::least_loaded() {

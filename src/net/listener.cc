@@ -12,8 +12,7 @@
 
 #include <charconv>
 #include <future>
-
-#include "base/check.h"
+#include <utility>
 
 namespace weir::net {
 namespace {
@@ -53,26 +52,27 @@ class AsioListener final : public Listener {
     }
 
     void start() override {
-        asio::co_spawn(cores_.first().context(), accept_all(), asio::detached);
+        started_ = true;
+        asio::co_spawn(cores_.first().context(), accept_all(),
+                       [this](const std::exception_ptr&) { ended_.set_value(); });
     }
 
     void stop() override {
-        std::promise<void> closed;
-        cores_.first().post([&] {
+        if (!std::exchange(started_, false)) return;
+        cores_.first().post([this] {
             boost::system::error_code ignored;
             acceptor_.close(ignored);
-            closed.set_value();
+            pause_.cancel();
         });
-        closed.get_future().wait();
+        ended_.get_future().wait();
+        // What was accepted before has been handed over.
+        cores_.settle();
     }
 
     const Address& address() const override { return address_; }
 
   private:
     Task<void> accept_all() {
-        asio::basic_waitable_timer<std::chrono::steady_clock,
-                                   asio::wait_traits<std::chrono::steady_clock>, Executor>
-            pause(cores_.first().executor());
         for (;;) {
             typename Protocol::endpoint peer;
             auto [error, socket] = co_await acceptor_.async_accept(peer, asio::as_tuple(use_task));
@@ -80,13 +80,14 @@ class AsioListener final : public Listener {
             if (error) {
                 log_.warn("accepting on {}: {}", path_.empty() ? address_.text() : path_,
                           error.message());
-                pause.expires_after(pause_after_error);
-                co_await pause.async_wait(asio::as_tuple(use_task));
+                pause_.expires_after(pause_after_error);
+                co_await pause_.async_wait(asio::as_tuple(use_task));
+                if (!acceptor_.is_open()) co_return;
                 continue;
             }
             const int descriptor = socket.release();
             Core& core = cores_.least_loaded();
-            core.post([this, &core, descriptor, name = peer_name(peer)] {
+            core.hand_over([this, &core, descriptor, name = peer_name(peer)] {
                 accepted_(core, descriptor, name);
             });
         }
@@ -98,6 +99,11 @@ class AsioListener final : public Listener {
     std::string path_;
     Accepted accepted_;
     Log& log_;
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>, Executor>
+        pause_{cores_.first().executor()};
+    bool started_ = false;
+    std::promise<void> ended_;
 };
 
 }  // namespace
@@ -161,7 +167,12 @@ Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std:
     if (path.size() >= sizeof(sockaddr_un::sun_path))
         return fail(Code::invalid_argument,
                     fmt::format("the path {} is too long for a unix socket", path));
-    ::unlink(path.c_str());
+    struct stat there{};
+    if (::lstat(path.c_str(), &there) == 0) {
+        if (!S_ISSOCK(there.st_mode))
+            return fail(Code::invalid_argument, fmt::format("{} is there and is no socket", path));
+        ::unlink(path.c_str());
+    }
     boost::system::error_code error;
     AsioListener<Protocol>::Acceptor acceptor(cores.first().executor());
     acceptor.open(Protocol(), error);

@@ -53,7 +53,11 @@ class PlainStream final : public Stream {
         const ssize_t n = uninterrupted([&] { return ::sendfile(descriptor_, file, &at, length); });
         if (n == 0 && length > 0)
             return fail(Code::corrupt, "the file ends before the range that is being sent");
-        return outcome(n, Want::write, "sending a file");
+        TRY(Step step, outcome(n, Want::write, "sending a file"));
+        // Less than was asked for: the socket is full, and to ask again would be a call for
+        // nothing.
+        if (step.bytes < length) step.want = Want::write;
+        return step;
     }
 
     void shutdown() override { ::shutdown(descriptor_, SHUT_WR); }

@@ -29,6 +29,8 @@ class Stream {
     virtual Result<Step> read(std::span<std::byte> out) = 0;
     // Some of the buffers' bytes. `more`: something follows at once, so a packet may wait for it.
     virtual Result<Step> write(std::span<const iovec> buffers, bool more) = 0;
+    // A range is sent to its end, each step where the last one stopped. Only this may move bytes
+    // and want something, too.
     virtual Result<Step> send_file(int file, std::uint64_t offset, std::size_t length) = 0;
     // Tells the peer that nothing follows; best effort.
     virtual void shutdown() = 0;

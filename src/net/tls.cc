@@ -21,6 +21,8 @@
 namespace weir::net {
 namespace {
 
+constexpr std::size_t read_buffer_bytes = 64 * 1024;
+
 std::string openssl_reason() {
     const unsigned long code = ERR_get_error();
     ERR_clear_error();
@@ -58,6 +60,9 @@ Result<std::shared_ptr<SSL_CTX>> load_context(const std::string& certificate_pat
     SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                         SSL_MODE_RELEASE_BUFFERS);
+    // Several records a system call.
+    SSL_CTX_set_read_ahead(context.get(), 1);
+    SSL_CTX_set_default_read_buffer_len(context.get(), read_buffer_bytes);
     SSL_CTX_set_alpn_select_cb(context.get(), select_http11, nullptr);
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_path.c_str()) != 1)
         return fail(Code::invalid_argument, fmt::format("{} is no certificate in PEM form: {}",
@@ -108,24 +113,21 @@ class TlsStream final : public Stream {
     }
 
     Result<Step> send_file(int file, std::uint64_t offset, std::size_t length) override {
-        if (buffer_.empty()) buffer_.resize(file_buffer_bytes);
-        if (buffered_at_ != offset || buffered_file_ != file || buffered_ == 0) {
-            const ssize_t n = ::pread(file, buffer_.data(), std::min(length, buffer_.size()),
-                                      static_cast<off_t>(offset));
-            if (n < 0) return fail(errno_error("reading a file", errno));
-            if (n == 0 && length > 0)
-                return fail(Code::corrupt, "the file ends before the range that is being sent");
-            buffered_ = static_cast<std::size_t>(n);
-            buffered_from_ = 0;
-            buffered_at_ = offset;
-            buffered_file_ = file;
+        // What OpenSSL was given and could not send, it wants to be given again: the buffer
+        // outlives the step.
+        if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::byte[]>(file_buffer_bytes);
+        Step total;
+        while (total.bytes < length) {
+            if (buffered_.empty()) TRY_VOID(fill(file, offset + total.bytes, length - total.bytes));
+            TRY(const Step step, write_some(buffered_.data(), buffered_.size()));
+            total.bytes += step.bytes;
+            total.want = step.want;
+            buffered_ = buffered_.subspan(step.bytes);
+            if (step.want != Want::none) return total;
         }
-        TRY(const Step step,
-            write_some(buffer_.data() + buffered_from_, std::min(length, buffered_)));
-        buffered_ -= step.bytes;
-        buffered_from_ += step.bytes;
-        buffered_at_ += step.bytes;
-        return step;
+        // A connection that rests keeps no buffer.
+        if (buffered_.empty()) buffer_.reset();
+        return total;
     }
 
     void shutdown() override {
@@ -134,6 +136,15 @@ class TlsStream final : public Stream {
     }
 
   private:
+    Result<void> fill(int file, std::uint64_t offset, std::size_t length) {
+        const std::size_t size = std::min(length, file_buffer_bytes);
+        const ssize_t n = ::pread(file, buffer_.get(), size, static_cast<off_t>(offset));
+        if (n < 0) return fail(errno_error("reading a file", errno));
+        if (n == 0) return fail(Code::corrupt, "the file ends before the range that is being sent");
+        buffered_ = {buffer_.get(), static_cast<std::size_t>(n)};
+        return {};
+    }
+
     static int clamp(std::size_t size) {
         return static_cast<int>(std::min<std::size_t>(size, 1 << 30));
     }
@@ -162,10 +173,8 @@ class TlsStream final : public Stream {
 
     std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
     std::array<std::byte, 16 * 1024> joined_;
-    std::vector<std::byte> buffer_;  // of send_file
-    std::size_t buffered_ = 0, buffered_from_ = 0;
-    std::uint64_t buffered_at_ = 0;
-    int buffered_file_ = -1;
+    std::unique_ptr<std::byte[]> buffer_;  // of send_file
+    std::span<const std::byte> buffered_;  // what of it waits to be sent
 };
 
 bool add_extension(X509* certificate, int kind, const std::string& value) {

@@ -38,7 +38,8 @@ Result<Chosen> choose_parts(const CompleteRequest& request, const std::vector<Li
     for (std::size_t i = 0; i < request.parts.size(); ++i) {
         const CompleteRequest::Part& part = request.parts[i];
         // Of a part that is listed again, the last entry counts.
-        if (i + 1 < request.parts.size() && request.parts[i + 1].part_number == part.part_number) continue;
+        if (i + 1 < request.parts.size() && request.parts[i + 1].part_number == part.part_number)
+            continue;
         if (part.part_number <= last) return fail(Code::invalid_part_order);
         last = part.part_number;
         const auto found =

@@ -71,7 +71,8 @@ struct PutRequest {
 struct RemoveRequest {
     std::string key;
     std::optional<meta::VersionName> version;
-    Precondition precondition;  // judges the version that would go, or be covered by a delete marker
+    Precondition
+        precondition;  // judges the version that would go, or be covered by a delete marker
 };
 
 struct ByteRange {
