@@ -11,7 +11,7 @@ import boto3
 import botocore.config
 import botocore.handlers
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 BINARY = pathlib.Path(os.environ.get("WEIR_BIN", ROOT / "build/release/weir"))
 DOMAIN = "s3.weir.test"  # virtual-host style; conftest.py resolves it to loopback
 SERVING = re.compile(r"serving .* at (\S+), admin at (\S+)")
