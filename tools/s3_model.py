@@ -97,19 +97,23 @@ REFUSED = {
 REFUSED_IN = {"CreateBucketConfiguration": {"Location", "Bucket", "Tags"}}
 
 # Reply members that speak of such functions: no reply has them.
-NOT_REPLIED = set(REFUSED) | IGNORED | {
-    "AbortDate",
-    "AbortRuleId",
-    "AccessPointAlias",
-    "ArchiveStatus",
-    "Expiration",
-    "MissingMeta",
-    "ReplicationStatus",
-    "RequestCharged",
-    "Restore",
-    "RestoreStatus",
-    "TagCount",
-}
+NOT_REPLIED = (
+    set(REFUSED)
+    | IGNORED
+    | {
+        "AbortDate",
+        "AbortRuleId",
+        "AccessPointAlias",
+        "ArchiveStatus",
+        "Expiration",
+        "MissingMeta",
+        "ReplicationStatus",
+        "RequestCharged",
+        "Restore",
+        "RestoreStatus",
+        "TagCount",
+    }
+)
 # A version that exists before its upload is complete. Weir's comes with the completion.
 NOT_REPLIED_BY = {
     "CreateMultipartUpload": {"VersionId"},
@@ -133,8 +137,11 @@ AS_TEXT = {"ResponseExpires"}
 
 # Not checked against the model: any region will do.
 OPEN_ENUMS = {"BucketLocationConstraint"}
-ENUM_CODES = {"StorageClass": "invalid_storage_class", "ChecksumAlgorithm": "invalid_request",
-              "ChecksumType": "invalid_request"}
+ENUM_CODES = {
+    "StorageClass": "invalid_storage_class",
+    "ChecksumAlgorithm": "invalid_request",
+    "ChecksumType": "invalid_request",
+}
 ENUMS_ANY_CASE = {"ChecksumAlgorithm", "ChecksumType", "ChecksumMode"}
 
 FAMILIES = ("bucket", "object", "multipart", "list")
@@ -225,8 +232,10 @@ class Model:
     def members(self, shape_name):
         shape = self.shapes[shape_name]
         required = set(shape.get("required", [])) | ALSO_REQUIRED.get(shape_name, set())
-        return [Member(name, spec, self.shapes[spec["shape"]], spec["shape"], name in required)
-                for name, spec in shape["members"].items()]
+        return [
+            Member(name, spec, self.shapes[spec["shape"]], spec["shape"], name in required)
+            for name, spec in shape["members"].items()
+        ]
 
     def request_members(self, operation):
         shape_name = self.operations[operation].get("input", {}).get("shape")
@@ -259,7 +268,8 @@ class Model:
     @staticmethod
     def is_refused(shape_name, member):
         return member.name in REFUSED_IN.get(shape_name, set()) or (
-            member.name in REFUSED and member.place != "uri" and shape_name not in REFUSED_IN)
+            member.name in REFUSED and member.place != "uri" and shape_name not in REFUSED_IN
+        )
 
     def nested(self, direction):
         """Nested shapes of all served operations, each after those it holds."""
@@ -288,22 +298,37 @@ class Model:
             shape = self.shapes.get(operation.get("input", {}).get("shape"), {})
             needed = [m for m in (shape.get("members", {})[n] for n in shape.get("required", []))]
             level = "object" if "{Key+}" in path else "service" if path == "/" else "bucket"
-            routes.append(Route(
-                operation=name,
-                level=level,
-                method=operation["http"]["method"],
-                bucket="" if "{" in path or path == "/" else path.strip("/"),
-                markers=query.split("&") if query else [],
-                parameters=[m["locationName"] for m in needed if m.get("location") == "querystring"],
-                headers=[m["locationName"] for m in needed
-                         if m.get("location") == "header" and m["locationName"] == "x-amz-copy-source"],
-                deprecated=operation.get("deprecated", False) or name == "ListDirectoryBuckets"))
+            routes.append(
+                Route(
+                    operation=name,
+                    level=level,
+                    method=operation["http"]["method"],
+                    bucket="" if "{" in path or path == "/" else path.strip("/"),
+                    markers=query.split("&") if query else [],
+                    parameters=[m["locationName"] for m in needed if m.get("location") == "querystring"],
+                    headers=[
+                        m["locationName"]
+                        for m in needed
+                        if m.get("location") == "header" and m["locationName"] == "x-amz-copy-source"
+                    ],
+                    deprecated=operation.get("deprecated", False) or name == "ListDirectoryBuckets",
+                )
+            )
         # What a request must have beyond its place only matters where several operations share the place.
         for route in routes:
             if sum(other.place == route.place for other in routes) == 1:
                 route.parameters, route.headers = [], []
-        routes.sort(key=lambda r: (-len(r.markers), -(bool(r.parameters) + bool(r.headers)), r.place,
-                                   r.parameters, r.headers, r.deprecated, r.operation))
+        routes.sort(
+            key=lambda r: (
+                -len(r.markers),
+                -(bool(r.parameters) + bool(r.headers)),
+                r.place,
+                r.parameters,
+                r.headers,
+                r.deprecated,
+                r.operation,
+            )
+        )
         return routes
 
 
@@ -336,8 +361,13 @@ class Generator:
             return "std::string"
         if shape["type"] == "structure":
             return TYPE_NAMES.get(shape_name, shape_name)
-        return {"integer": "std::int64_t", "long": "std::int64_t", "boolean": "bool", "timestamp": "UnixNanos",
-                "map": "std::map<std::string, std::string>"}[shape["type"]]
+        return {
+            "integer": "std::int64_t",
+            "long": "std::int64_t",
+            "boolean": "bool",
+            "timestamp": "UnixNanos",
+            "map": "std::map<std::string, std::string>",
+        }[shape["type"]]
 
     def member_type(self, member, plain):
         if member.kind == "list":
@@ -361,7 +391,7 @@ class Generator:
         w = Writer()
         for name, operation in self.model.operations.items():
             served = "true" if name in self.model.families else "false"
-            w.add(f'WEIR_S3_OPERATION({name}, {quoted(operation["http"]["method"])}, {served})')
+            w.add(f"WEIR_S3_OPERATION({name}, {quoted(operation['http']['method'])}, {served})")
         w.save(self.out / "model_operations.inc")
 
         def pair(values):
@@ -373,8 +403,10 @@ class Generator:
         markers = {}
         for r in self.model.routes():
             assert len(r.headers) <= 1
-            w.add(f"    {{Level::{r.level}, {quoted(r.method)}, {quoted(r.bucket)}, {pair(r.markers)}, "
-                  f"{pair(r.parameters)}, {quoted(''.join(r.headers))}, Operation::{r.operation}}},")
+            w.add(
+                f"    {{Level::{r.level}, {quoted(r.method)}, {quoted(r.bucket)}, {pair(r.markers)}, "
+                f"{pair(r.parameters)}, {quoted(''.join(r.headers))}, Operation::{r.operation}}},"
+            )
             for marker in r.markers:
                 if "=" not in marker:
                     markers.setdefault(marker, set()).add(r.level)
@@ -400,8 +432,10 @@ class Generator:
             def pairs(values):
                 return ", ".join(f"{{{quoted(k)}, {quoted(v)}}}" for k, v in values)
 
-            w.add(f"{{Operation::{name}, {quoted(operation['http']['method'])}, {quoted(bucket)}, "
-                  f"{quoted('k' if '{Key+}' in path else '')}, {{{pairs(parameters)}}}, {{{pairs(headers)}}}}},")
+            w.add(
+                f"{{Operation::{name}, {quoted(operation['http']['method'])}, {quoted(bucket)}, "
+                f"{quoted('k' if '{Key+}' in path else '')}, {{{pairs(parameters)}}}, {{{pairs(headers)}}}}},"
+            )
         w.save(self.out / "model_examples.inc")
 
     # ---- nested shapes
@@ -413,15 +447,31 @@ class Generator:
             sys.exit(f"shapes used both ways need a rule: {sorted(both)}")
 
         w = Writer()
-        w.add("#pragma once", "// What requests and replies are made of.", "", "#include <cstdint>", "#include <map>",
-              "#include <optional>", "#include <string>", "#include <string_view>", "#include <variant>",
-              "#include <vector>", "", '#include "base/clock.h"', "", "namespace weir::s3 {", "")
+        w.add(
+            "#pragma once",
+            "// What requests and replies are made of.",
+            "",
+            "#include <cstdint>",
+            "#include <map>",
+            "#include <optional>",
+            "#include <string>",
+            "#include <string_view>",
+            "#include <variant>",
+            "#include <vector>",
+            "",
+            '#include "base/clock.h"',
+            "",
+            "namespace weir::s3 {",
+            "",
+        )
         for direction, names in (("request", requests), ("reply", replies)):
             for name in names:
-                self.struct(w, TYPE_NAMES.get(name, name), self.model.inner_members(name, direction),
-                            direction == "request")
-        w.add("// f(algorithm, member) for each checksum of a message that has them, such as f(\"CRC32\", m.checksum_crc32).",
-              "template <typename Message, typename Function>", "void for_each_checksum(Message& message, Function&& f) {")
+                self.struct(w, TYPE_NAMES.get(name, name), self.model.inner_members(name, direction), direction == "request")
+        w.add(
+            '// f(algorithm, member) for each checksum of a message that has them, such as f("CRC32", m.checksum_crc32).',
+            "template <typename Message, typename Function>",
+            "void for_each_checksum(Message& message, Function&& f) {",
+        )
         for algorithm in self.model.shapes["ChecksumAlgorithm"]["enum"]:
             w.add(f"    f(std::string_view({quoted(algorithm)}), message.{snake_case('Checksum' + algorithm)});")
         w.add("}", "", "}  // namespace weir::s3")
@@ -429,8 +479,17 @@ class Generator:
 
         enums = sorted({shape for op in self.model.families for shape in self.enum_shapes(op)})
         w = Writer()
-        w.add("#pragma once", "// Between the generated files only.", "", '#include "s3/proto/model_fields.h"',
-              '#include "s3/proto/model_shapes.h"', '#include "s3/proto/xml_writer.h"', "", "namespace weir::s3 {", "")
+        w.add(
+            "#pragma once",
+            "// Between the generated files only.",
+            "",
+            '#include "s3/proto/model_fields.h"',
+            '#include "s3/proto/model_shapes.h"',
+            '#include "s3/proto/xml_writer.h"',
+            "",
+            "namespace weir::s3 {",
+            "",
+        )
         for name in requests:
             w.add(f"void read_shape(FieldReader& in, XmlElement from, {TYPE_NAMES.get(name, name)}& to);")
         for name in replies:
@@ -445,10 +504,13 @@ class Generator:
         for name in enums:
             values = self.model.shapes[name]["enum"]
             cpp = snake_case(name)
-            w.add(f"static constexpr std::string_view values_{cpp}[] = {{{', '.join(map(quoted, values))}}};",
-                  f"constinit const EnumInfo enum_{cpp}{{{quoted(name)}, values_{cpp}, "
-                  f"Code::{ENUM_CODES.get(name, 'invalid_argument')}, "
-                  f"{'true' if name in ENUMS_ANY_CASE else 'false'}}};", "")
+            w.add(
+                f"static constexpr std::string_view values_{cpp}[] = {{{', '.join(map(quoted, values))}}};",
+                f"constinit const EnumInfo enum_{cpp}{{{quoted(name)}, values_{cpp}, "
+                f"Code::{ENUM_CODES.get(name, 'invalid_argument')}, "
+                f"{'true' if name in ENUMS_ANY_CASE else 'false'}}};",
+                "",
+            )
         for name in requests:
             self.shape_reader(w, name)
         for name in replies:
@@ -481,8 +543,10 @@ class Generator:
                 if member.kind in ("structure", "list"):
                     w.add(f"    in.refuse(from, {quoted(member.wire)});")
                 else:
-                    w.add(f"    in.refuse(FieldReader::element(from, {quoted(member.wire)}), "
-                          f"{quoted(REFUSED.get(member.name, ''))});")
+                    w.add(
+                        f"    in.refuse(FieldReader::element(from, {quoted(member.wire)}), "
+                        f"{quoted(REFUSED.get(member.name, ''))});"
+                    )
                 continue
             if member.kind == "list":
                 self.read_element_list(w, name, member)
@@ -497,10 +561,13 @@ class Generator:
         if not member.shape.get("flattened") or self.model.shapes[inner_shape]["type"] != "structure":
             sys.exit(f"{shape_name}.{member.name}: this kind of list in a request needs a rule")
         bound = LIST_BOUNDS[f"{shape_name}.{member.name}"]
-        w.add(f"    for (XmlElement item = from.child({quoted(inner)}); item && !in.failed(); "
-              f"item = item.next({quoted(inner)})) {{",
-              f"        read_shape(in, item, to.{member.cpp}.emplace_back());", "    }",
-              f"    in.check_list({quoted(inner)}, to.{member.cpp}.size(), {bound});")
+        w.add(
+            f"    for (XmlElement item = from.child({quoted(inner)}); item && !in.failed(); "
+            f"item = item.next({quoted(inner)})) {{",
+            f"        read_shape(in, item, to.{member.cpp}.emplace_back());",
+            "    }",
+            f"    in.check_list({quoted(inner)}, to.{member.cpp}.size(), {bound});",
+        )
 
     # ---- requests
 
@@ -526,9 +593,13 @@ class Generator:
         members = self.model.request_members(operation)
         payload = self.model.payload(operation, "input")
         has_body = any(m.place == "body" for m in members)
-        w.add("template <>", f"Result<{name}> parse<{name}>(const RequestView& view, "
-              f"{'std::string_view body' if has_body else '[[maybe_unused]] std::string_view body'}) {{",
-              "    FieldReader in(view);", f"    {name} to;")
+        w.add(
+            "template <>",
+            f"Result<{name}> parse<{name}>(const RequestView& view, "
+            f"{'std::string_view body' if has_body else '[[maybe_unused]] std::string_view body'}) {{",
+            "    FieldReader in(view);",
+            f"    {name} to;",
+        )
         for member in members:
             if member.place == "uri":
                 w.add(f"    to.{member.cpp} = view.{member.cpp};")
@@ -557,16 +628,24 @@ class Generator:
     def read_payload(w, member):
         required = "true" if member.required else "false"
         target = f"to.{member.cpp}" if member.required else f"to.{member.cpp}.emplace()"
-        w.add(f"    if (const XmlElement root = in.body(body, {quoted(member.wire)}, {required})) {{",
-              f"        read_shape(in, root, {target});", "    }")
+        w.add(
+            f"    if (const XmlElement root = in.body(body, {quoted(member.wire)}, {required})) {{",
+            f"        read_shape(in, root, {target});",
+            "    }",
+        )
 
     # ---- replies
 
     def write_element(self, w, member, value, indent="    "):
         name = quoted(member.wire)
         if member.kind == "structure":
-            w.add(f"{indent}if ({value}.has_value()) {{", f"{indent}    out.open({name});",
-                  f"{indent}    write_shape(out, *{value});", f"{indent}    out.close({name});", f"{indent}}}")
+            w.add(
+                f"{indent}if ({value}.has_value()) {{",
+                f"{indent}    out.open({name});",
+                f"{indent}    write_shape(out, *{value});",
+                f"{indent}    out.close({name});",
+                f"{indent}}}",
+            )
         elif member.kind == "list":
             inner, inner_shape = self.model.list_member(member)
             flattened = member.shape.get("flattened")
@@ -584,8 +663,11 @@ class Generator:
 
     def write_item(self, w, name, shape_name, value, indent):
         if self.model.shapes[shape_name]["type"] == "structure":
-            w.add(f"{indent}out.open({quoted(name)});", f"{indent}write_shape(out, {value});",
-                  f"{indent}out.close({quoted(name)});")
+            w.add(
+                f"{indent}out.open({quoted(name)});",
+                f"{indent}write_shape(out, {value});",
+                f"{indent}out.close({quoted(name)});",
+            )
         else:
             w.add(f"{indent}out.element({quoted(name)}, std::string_view({value}));")
 
@@ -602,8 +684,10 @@ class Generator:
         members = self.model.reply_members(operation)
         body = [m for m in members if m.place == "body"]
         status = self.model.operations[operation]["http"].get("responseCode", 200)
-        w.add(f"void write({'[[maybe_unused]] ' if not members else ''}const {operation}Reply& from, Reply& to) {{",
-              f"    to.status = {status};")
+        w.add(
+            f"void write({'[[maybe_unused]] ' if not members else ''}const {operation}Reply& from, Reply& to) {{",
+            f"    to.status = {status};",
+        )
         for member in members:
             value = f"from.{member.cpp}"
             if member.place == "headers":
@@ -621,8 +705,11 @@ class Generator:
         payload = self.model.payload(operation, "output")
         text = TEXT_REPLIES.get(operation)
         root = text or payload or REPLY_ROOTS[operation]
-        w.add('    to.add_header("Content-Type", "application/xml");', "    XmlWriter out(to.body);",
-              f'    out.open_root({quoted(root)}, xml_namespace_attribute);')
+        w.add(
+            '    to.add_header("Content-Type", "application/xml");',
+            "    XmlWriter out(to.body);",
+            f"    out.open_root({quoted(root)}, xml_namespace_attribute);",
+        )
         if text:
             w.add(f"    if (from.{snake_case(text)}.has_value()) out.text(*from.{snake_case(text)});")
         elif payload:
@@ -641,10 +728,18 @@ class Generator:
     def family(self, family):
         operations = self.model.in_family(family)
         w = Writer()
-        w.add("#pragma once", f"// Requests and replies of the operations: {', '.join(operations)}.",
-              "// Plain values. parse() fails as model_fields.h says; write() does not fail.", "",
-              '#include "s3/proto/model_parse.h"', '#include "s3/proto/model_shapes.h"', '#include "s3/proto/reply.h"',
-              "", "namespace weir::s3 {", "")
+        w.add(
+            "#pragma once",
+            f"// Requests and replies of the operations: {', '.join(operations)}.",
+            "// Plain values. parse() fails as model_fields.h says; write() does not fail.",
+            "",
+            '#include "s3/proto/model_parse.h"',
+            '#include "s3/proto/model_shapes.h"',
+            '#include "s3/proto/reply.h"',
+            "",
+            "namespace weir::s3 {",
+            "",
+        )
         for operation in operations:
             requests = [m for m in self.model.request_members(operation) if m.name not in REFUSED]
             self.struct(w, f"{operation}Request", requests, True)
@@ -657,14 +752,25 @@ class Generator:
                 extra = ("    // In the order of the listing.", f"    std::vector<std::variant<{types}>> {joined_name} = {{}};")
             self.struct(w, f"{operation}Reply", replies, False, extra)
         for operation in operations:
-            w.add("template <>", f"Result<{operation}Request> parse<{operation}Request>(const RequestView& view, "
-                  "std::string_view body);", f"void write(const {operation}Reply& from, Reply& to);", "")
+            w.add(
+                "template <>",
+                f"Result<{operation}Request> parse<{operation}Request>(const RequestView& view, std::string_view body);",
+                f"void write(const {operation}Reply& from, Reply& to);",
+                "",
+            )
         w.add("}  // namespace weir::s3")
         w.save(self.out / f"model_{family}.h")
 
         w = Writer()
-        w.add(f'#include "s3/proto/model_{family}.h"', "", '#include "s3/proto/model_fields.h"',
-              '#include "s3/proto/model_shapes_xml.h"', "", "namespace weir::s3 {", "")
+        w.add(
+            f'#include "s3/proto/model_{family}.h"',
+            "",
+            '#include "s3/proto/model_fields.h"',
+            '#include "s3/proto/model_shapes_xml.h"',
+            "",
+            "namespace weir::s3 {",
+            "",
+        )
         for operation in operations:
             self.parser(w, operation)
             self.writer(w, operation)

@@ -26,8 +26,9 @@ MACHINE = re.compile(r"/work/(main|shared)|registry\.npmjs|files\.pythonhosted|p
 
 def tracked(*suffixes: str) -> list[pathlib.Path]:
     """Files in git, and new ones that git does not ignore, with one of the suffixes (none: all)."""
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                            capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
     return [ROOT / name for name in listed if name and (not suffixes or name.endswith(suffixes)) and (ROOT / name).is_file()]
 
 
@@ -43,10 +44,20 @@ def format_findings(sources: list[pathlib.Path]) -> list[str]:
         return ["tools/tidy.py:1: clang-format-19 is missing; tools/setup --test installs it"]
     findings = []
     for begin in range(0, len(sources), 50):
-        result = subprocess.run([program, "--dry-run", "-Werror", *map(str, sources[begin:begin + 50])], cwd=ROOT,
-                                capture_output=True, text=True, check=False)
-        findings += sorted({line.split(":")[0].replace(f"{ROOT}/", "") + ":1: clang-format would change it"
-                            for line in result.stderr.splitlines() if "error:" in line})
+        result = subprocess.run(
+            [program, "--dry-run", "-Werror", *map(str, sources[begin : begin + 50])],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        findings += sorted(
+            {
+                line.split(":")[0].replace(f"{ROOT}/", "") + ":1: clang-format would change it"
+                for line in result.stderr.splitlines()
+                if "error:" in line
+            }
+        )
     return findings
 
 
@@ -59,7 +70,7 @@ def function_findings(path: pathlib.Path, lines: list[str]) -> list[str]:
         begins = depth == 0 and line.rstrip().endswith("{") and ")" in line and not line.startswith(("namespace", "extern"))
         if begins:
             start = number
-        if line.startswith(("namespace", "}  // namespace", "extern \"C\"")):
+        if line.startswith(("namespace", "}  // namespace", 'extern "C"')):
             continue
         depth = max(0, depth + opens - closes)
         if start and depth == 0 and closes:
@@ -81,8 +92,12 @@ def source_findings(path: pathlib.Path) -> list[str]:
         unformatted = (unformatted or "clang-format off" in line) and "clang-format on" not in line
         if len(line) > COLUMNS_MAX and not unformatted:
             findings.append(f"{name}:{number}: {len(line)} columns")
-        if re.search(r"\bco_(await|return|yield)\b", line) and not name.startswith(COROUTINE_FOLDERS) \
-                and not line.lstrip().startswith(("//", "#define")) and name != "src/base/result.h":
+        if (
+            re.search(r"\bco_(await|return|yield)\b", line)
+            and not name.startswith(COROUTINE_FOLDERS)
+            and not line.lstrip().startswith(("//", "#define"))
+            and name != "src/base/result.h"
+        ):
             findings.append(f"{name}:{number}: a coroutine outside net, http, s3/server and server")
         if re.search(r"\[[=&]?[^\]]*\w[^\]]*\]\s*\([^)]*\)\s*->\s*(net::)?Task<", line):
             findings.append(f"{name}:{number}: a lambda that captures is a coroutine")
@@ -127,8 +142,13 @@ def python_findings() -> list[str]:
     ruff = pathlib.Path(sys.executable).parent / "ruff"
     if not ruff.exists():
         return []
-    result = subprocess.run([str(ruff), "check", "--quiet", "--output-format", "concise", "tools", "tests"], cwd=ROOT,
-                            capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [str(ruff), "check", "--quiet", "--output-format", "concise", "tools", "tests"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return [line for line in result.stdout.splitlines() if line and not line.startswith("Found")]
 
 

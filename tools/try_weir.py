@@ -50,7 +50,10 @@ class Server:
         if self.process_id():
             return False
         HERE.mkdir(parents=True, exist_ok=True)
-        listen = [f"--listen=127.0.0.1:{free_port(PREFERRED_PORT)}", f"--admin-listen=127.0.0.1:{free_port(PREFERRED_PORT + 1)}"]
+        listen = [
+            f"--listen=127.0.0.1:{free_port(PREFERRED_PORT)}",
+            f"--admin-listen=127.0.0.1:{free_port(PREFERRED_PORT + 1)}",
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
         with self.log_file.open("w") as log:
             process = subprocess.Popen(
@@ -228,8 +231,11 @@ class Tour:
                     opened.get_tensor(name)
 
         self.table.time("safetensors safe_open", size, one_tensor)
-        self.table.time("safetensors load of an s3fs file", size, lambda _: safetensors.torch.load(
-            files.cat_file(f"{BUCKET}/demo/model.safetensors")))
+        self.table.time(
+            "safetensors load of an s3fs file",
+            size,
+            lambda _: safetensors.torch.load(files.cat_file(f"{BUCKET}/demo/model.safetensors")),
+        )
         self.pretrained(files)
 
     def pretrained(self, files: object) -> None:
@@ -241,10 +247,12 @@ class Tour:
         config = transformers.GPT2Config(n_layer=2, n_head=2, n_embd=64, vocab_size=1000)
         transformers.GPT2LMHeadModel(config).save_pretrained(folder)
         size = sum(file.stat().st_size for file in folder.iterdir())
-        self.table.time("s3fs put of a transformers folder", size,
-                        lambda _: files.put(f"{folder}/", f"{BUCKET}/demo/tiny-gpt2/", recursive=True))
-        self.table.time("s3fs get of it", size,
-                        lambda _: files.get(f"{BUCKET}/demo/tiny-gpt2/", f"{back}/", recursive=True))
+        self.table.time(
+            "s3fs put of a transformers folder",
+            size,
+            lambda _: files.put(f"{folder}/", f"{BUCKET}/demo/tiny-gpt2/", recursive=True),
+        )
+        self.table.time("s3fs get of it", size, lambda _: files.get(f"{BUCKET}/demo/tiny-gpt2/", f"{back}/", recursive=True))
         self.table.time("from_pretrained", size, lambda _: transformers.AutoModelForCausalLM.from_pretrained(back))
 
 
@@ -300,8 +308,10 @@ def main() -> int:
     begin = time.monotonic()
     started = server.start()
     exports = server.exports()
-    print(f"\n== Weir answers at {exports['AWS_ENDPOINT_URL']}"
-          + (f", {time.monotonic() - begin:.1f} s after its start" if started else ", still running from the last time"))
+    print(
+        f"\n== Weir answers at {exports['AWS_ENDPOINT_URL']}"
+        + (f", {time.monotonic() - begin:.1f} s after its start" if started else ", still running from the last time")
+    )
     tour = Tour(exports, arguments.size_mb)
     tour.without_torch()
     torch = not arguments.no_torch and fetch_torch()

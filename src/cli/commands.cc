@@ -239,12 +239,62 @@ int run_scrub(const std::vector<std::string>& given) {
     return print_scrub(shown);
 }
 
+// Asks the running server, or else the directory itself.
+int describe(const std::vector<std::string>& arguments, const nlohmann::json& question,
+             int (*print)(const nlohmann::json& reply)) {
+    const Result<Loaded> loaded = load(arguments);
+    if (!loaded) return complain(loaded.error().message(), misused);
+    const std::shared_ptr<Log> log = null_log();
+    const Result<nlohmann::json> reply =
+        inspect::describe_offline(loaded->config.data, question, *log);
+    if (reply) return print(*reply);
+    if (reply.error().code() != Code::unavailable) return complain(reply.error().message(), failed);
+    return ask(loaded->config, "POST", "/describe", question, print);
+}
+
+int run_object(const std::vector<std::string>& given) {
+    std::vector<std::string> arguments = given;
+    const std::optional<std::string> verb = take_word(arguments), name = take_word(arguments),
+                                     version = take_flag(arguments, "--version-id");
+    const std::size_t slash = name ? name->find('/') : std::string::npos;
+    if (verb != "stat" || slash == std::string::npos)
+        return complain("usage: weir object stat BUCKET/KEY [--version-id ID]", misused);
+    nlohmann::json question{
+        {"what", "object"}, {"bucket", name->substr(0, slash)}, {"key", name->substr(slash + 1)}};
+    if (version) question["version_id"] = *version;
+    return describe(arguments, question, print_json);
+}
+
+int print_blobs(const nlohmann::json& reply) {
+    fmt::print("{:32} {:>16} {:>16}\n", "BLOB", "BYTES", "ON DISK");
+    for (const nlohmann::json& blob : reply.at("blobs"))
+        fmt::print("{:32} {:>16} {:>16}\n", blob.at("blob").get<std::string>(),
+                   blob.at("size_bytes").get<std::uint64_t>(),
+                   blob.at("allocated_bytes").get<std::uint64_t>());
+    if (reply.at("next").is_string())
+        fmt::print("more: weir blob ls --from {}\n", reply.at("next").get<std::string>());
+    return done;
+}
+
+int run_blob(const std::vector<std::string>& given) {
+    std::vector<std::string> arguments = given;
+    const std::optional<std::string> verb = take_word(arguments), name = take_word(arguments),
+                                     from = take_flag(arguments, "--from");
+    if (verb == "stat" && name)
+        return describe(arguments, {{"what", "blob"}, {"blob", *name}}, print_json);
+    if (verb != "ls" || name)
+        return complain("usage: weir blob ls [--from BLOB] | stat BLOB", misused);
+    nlohmann::json question{{"what", "blobs"}};
+    if (from) question["from"] = *from;
+    return describe(arguments, question, print_blobs);
+}
+
 int run_version(const std::vector<std::string>&) {
     fmt::print("weir {}\n", WEIR_VERSION);
     return done;
 }
 
-constexpr std::array<Command, 7> table{{
+constexpr std::array<Command, 9> table{{
     {"env", "weir env [--data DIR]", "prints what clients need, for eval", run_env},
     {"config", "weir config [options]", "shows every option, its value and where it came from",
      run_config},
@@ -258,12 +308,26 @@ constexpr std::array<Command, 7> table{{
      "proves a data directory, of a running server or a stopped one", run_fsck},
     {"scrub", "weir scrub [--rate-mib N]",
      "reads every byte again and compares it with its checksum", run_scrub},
+    {"object", "weir object stat BUCKET/KEY [--version-id ID]",
+     "shows a version's record and the blobs that hold its bytes", run_object},
+    {"blob", "weir blob ls [--from BLOB] | stat BLOB",
+     "lists the blobs; shows one, with the rows about it", run_blob},
     {"version", "weir version", "prints the version", run_version},
 }};
 
 }  // namespace
 
 std::span<const Command> commands() { return table; }
+
+int run(const Command& command, const std::vector<std::string>& arguments) {
+    for (const std::string& argument : arguments) {
+        if (argument != "--help" && argument != "-h") continue;
+        fmt::print("{}\n\n  {}\n\nweir serve --help shows the options that every command takes.\n",
+                   command.help, command.usage);
+        return done;
+    }
+    return command.run(arguments);
+}
 
 int print_usage() {
     fmt::print("Weir keeps machine-learning weights in buckets behind an S3 API.\n\n  {:10} {}\n",

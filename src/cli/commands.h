@@ -19,6 +19,9 @@ struct Command {
 
 std::span<const Command> commands();
 
+// Runs it, or prints what it does for --help.
+int run(const Command& command, const std::vector<std::string>& arguments);
+
 int print_usage();
 // "weir: sentence", and the code.
 int complain(std::string_view sentence, int code);

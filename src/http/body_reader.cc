@@ -31,7 +31,7 @@ std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
 std::span<std::byte> ReceiveBuffer::prepare(std::size_t count) {
     if (begin_ == end_) begin_ = end_ = 0;
     if (storage_.size() - end_ < count) {
-        std::memmove(storage_.data(), storage_.data() + begin_, end_ - begin_);
+        if (begin_ > 0) std::memmove(storage_.data(), storage_.data() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
         if (storage_.size() - end_ < count) storage_.resize(end_ + count);

@@ -41,7 +41,7 @@ struct FileRange {
 
 // How a reply went, for logs and metrics.
 struct Sent {
-    std::uint64_t bytes_in = 0;  // head and body
+    std::uint64_t bytes_in = 0;  // of bodies, without heads and chunk lines
     std::uint64_t bytes_out = 0;
     bool complete = false;
 };

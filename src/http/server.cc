@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
@@ -66,17 +67,17 @@ class Server::Session {
         buffer_.consume(head_bytes);
         RequestHead& head = parser_.head();
         head.peer = connection_.peer();
-        const std::uint64_t in_before = connection_.bytes_in(),
-                            out_before = connection_.bytes_out();
         BodyReader body(connection_, buffer_, head);
         connection_.set_timeout(parts_.limits.stall_timeout_ms);
         const Response response = co_await answer(head, body);
         const bool drained = co_await drain(body, response);
         const bool keep = head.keep_alive && drained && !response.close && !server_.draining();
+        const std::uint64_t out_before = connection_.bytes_out();
         const Result<void> sent = co_await send(head, response, keep);
         if (response.on_sent) {
-            response.on_sent({.bytes_in = connection_.bytes_in() - in_before + head_bytes,
-                              .bytes_out = connection_.bytes_out() - out_before,
+            const std::uint64_t out = connection_.bytes_out() - out_before;
+            response.on_sent({.bytes_in = body.bytes_read(),
+                              .bytes_out = out - std::min<std::uint64_t>(out, out_.size()),
                               .complete = sent.has_value()});
         }
         peer_may_send_ = !drained;

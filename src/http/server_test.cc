@@ -294,7 +294,7 @@ TEST(Server, DrainsWithoutCuttingARequestShort) {
     wait_until([&] { return server.handler.waiting == 1; });
     std::thread drain([&] { server.server.drain(); });
     EXPECT_TRUE(idle.ended());
-    EXPECT_EQ(server.server.connections(), 1u);
+    wait_until([&] { return server.server.connections() == 1; });
     server.handler.gate.set_value();
     const auto reply = busy.receive();
     ASSERT_TRUE(reply);

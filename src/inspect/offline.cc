@@ -1,7 +1,10 @@
 #include "inspect/offline.h"
 
+#include <nlohmann/json.hpp>
+
 #include "blob/local/store.h"
 #include "inspect/data_directory.h"
+#include "inspect/describe.h"
 #include "io/posix_disk.h"
 #include "kv/rocksdb/engine.h"
 #include "meta/keys.h"
@@ -51,6 +54,12 @@ Result<CheckReport> check_offline(const std::string& path, CheckOptions options,
 Result<ScrubReport> scrub_offline(const std::string& path, const ScrubOptions& options, Log& log) {
     TRY(const std::unique_ptr<Opened> opened, open(path, log));
     return scrub(*opened->store, options);
+}
+
+Result<nlohmann::json> describe_offline(const std::string& path, const nlohmann::json& question,
+                                        Log& log) {
+    TRY(const std::unique_ptr<Opened> opened, open(path, log));
+    return describe(*opened->store, question);
 }
 
 }  // namespace weir::inspect

@@ -1,7 +1,11 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include "kv/contract_test.h"
@@ -116,17 +120,36 @@ TEST(RocksDbEngine, RefusesAFolderThatIsInUse) {
     EXPECT_EQ(second.error().code(), Code::unavailable);
 }
 
-// The child commits row after row and writes each number to the pipe once its commit is
-// acknowledged.
-[[noreturn]] void commit_until_killed(const std::string& path, int pipe, int round) {
+std::string row_of(int round, std::uint32_t number) { return fmt::format("o{}.{}", round, number); }
+
+// The child: commits row after row and writes each number to the pipe once its commit is
+// acknowledged. A program of its own, since no thread of this one would live on in a fork.
+TEST(RocksDbEngine, DISABLED_CommitsUntilItIsKilled) {
+    const char* path = std::getenv("WEIR_TEST_CHILD_PATH");
+    ASSERT_NE(path, nullptr) << "KeepsWhatItAcknowledgedWhenItIsKilled starts this";
+    const int pipe = std::stoi(std::getenv("WEIR_TEST_CHILD_PIPE"));
+    const int round = std::stoi(std::getenv("WEIR_TEST_CHILD_ROUND"));
     const auto engine = open(path);
-    if (!engine->create_partition(PartitionId(9))) ::_exit(1);
+    ASSERT_TRUE(engine->create_partition(PartitionId(9)));
     for (std::uint32_t i = 0;; ++i) {
         Batch batch;
-        batch.put("o" + std::to_string(round) + "." + std::to_string(i), "x");
-        if (!commit_and_wait(*engine, PartitionId(9), std::move(batch))) ::_exit(1);
-        if (::write(pipe, &i, sizeof i) != sizeof i) ::_exit(1);
+        batch.put(row_of(round, i), "x");
+        ASSERT_TRUE(commit_and_wait(*engine, PartitionId(9), std::move(batch)));
+        ASSERT_EQ(::write(pipe, &i, sizeof i), static_cast<ssize_t>(sizeof i));
     }
+}
+
+pid_t start_child(const std::string& path, int pipe, int round) {
+    ::setenv("WEIR_TEST_CHILD_PATH", path.c_str(), 1);
+    ::setenv("WEIR_TEST_CHILD_PIPE", std::to_string(pipe).c_str(), 1);
+    ::setenv("WEIR_TEST_CHILD_ROUND", std::to_string(round).c_str(), 1);
+    const char* const arguments[] = {"kv_test", "--gtest_also_run_disabled_tests",
+                                     "--gtest_filter=*DISABLED_CommitsUntilItIsKilled", nullptr};
+    pid_t child = -1;
+    EXPECT_EQ(::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr,
+                            const_cast<char* const*>(arguments), environ),
+              0);
+    return child;
 }
 
 TEST(RocksDbEngine, KeepsWhatItAcknowledgedWhenItIsKilled) {
@@ -134,9 +157,8 @@ TEST(RocksDbEngine, KeepsWhatItAcknowledgedWhenItIsKilled) {
     for (int round = 0; round < 3; ++round) {
         int pipe[2];
         ASSERT_EQ(::pipe(pipe), 0);
-        const pid_t child = ::fork();
-        ASSERT_GE(child, 0);
-        if (child == 0) commit_until_killed(folder.path(), pipe[1], round);
+        ASSERT_EQ(::fcntl(pipe[0], F_SETFD, FD_CLOEXEC), 0);
+        const pid_t child = start_child(folder.path(), pipe[1], round);
         ::close(pipe[1]);
         std::uint32_t last = 0;
         for (int i = 0; i < 50; ++i)
@@ -148,10 +170,7 @@ TEST(RocksDbEngine, KeepsWhatItAcknowledgedWhenItIsKilled) {
         ASSERT_EQ(::waitpid(child, nullptr, 0), child);
         const auto engine = open(folder.path());
         for (std::uint32_t i = 0; i <= last; ++i)
-            EXPECT_EQ(
-                engine->get(PartitionId(9), "o" + std::to_string(round) + "." + std::to_string(i))
-                    .value(),
-                "x");
+            EXPECT_EQ(engine->get(PartitionId(9), row_of(round, i)).value(), "x");
     }
 }
 

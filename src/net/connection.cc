@@ -130,7 +130,6 @@ Task<Result<std::size_t>> Connection::read_some(std::span<std::byte> out) {
         CO_TRY(const Step step, stream_->read(out));
         if (step.want == Want::none) {
             progress();
-            bytes_in_ += step.bytes;
             co_return step.bytes;
         }
         CO_TRY_VOID(co_await wait(step.want));

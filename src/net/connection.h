@@ -56,7 +56,6 @@ class Connection {
     void check_deadline(std::chrono::steady_clock::time_point now);
     void cut_off();
 
-    std::uint64_t bytes_in() const { return bytes_in_; }
     std::uint64_t bytes_out() const { return bytes_out_; }
 
   private:
@@ -77,7 +76,7 @@ class Connection {
     bool timed_out_ = false;
     bool cut_off_ = false;
     bool idle_ = false;
-    std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
+    std::uint64_t bytes_out_ = 0;
 };
 
 }  // namespace weir::net

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "inspect/check.h"
+#include "inspect/describe.h"
 #include "inspect/report_json.h"
 #include "inspect/scrub.h"
 #include "net/blocking.h"
@@ -184,6 +185,8 @@ Result<http::Response> Admin::answer_trusted(const std::string& method, const st
         TRY(reply, fsck(request));
     } else if (path == "/scrub") {
         TRY(reply, scrub(request));
+    } else if (path == "/describe") {
+        TRY(reply, inspect::describe(parts_.store, request));
     } else {
         return fail(Code::not_found);
     }

@@ -23,7 +23,7 @@ int dispatch(const std::vector<std::string>& arguments) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     if (name == "serve") return weir::server::serve(rest);
     for (const weir::cli::Command& command : weir::cli::commands())
-        if (command.name == name) return command.run(rest);
+        if (command.name == name) return weir::cli::run(command, rest);
     return weir::cli::complain(fmt::format("'{}' is no command; see weir help", name), misused);
 }
 

@@ -13,6 +13,7 @@ import time
 
 import pytest
 import requests
+
 from expect import s3_error
 from weir_server import BINARY
 
@@ -86,7 +87,9 @@ def test_a_second_server_on_the_same_data_is_refused(own_server):
 
 def test_a_port_that_is_taken_is_one_sentence(own_server, tmp_path):
     running = own_server().start()
-    result = weir("serve", "--data", tmp_path / "other", "--listen", f"127.0.0.1:{running.port}", "--admin-listen", "127.0.0.1:0")
+    result = weir(
+        "serve", "--data", tmp_path / "other", "--listen", f"127.0.0.1:{running.port}", "--admin-listen", "127.0.0.1:0"
+    )
     assert result.returncode == 1
     assert str(running.port) in result.stderr.strip().splitlines()[-1]
 
@@ -96,7 +99,14 @@ def test_first_start_prints_what_clients_need(own_server):
     running.client().create_bucket(Bucket="first")
     printed = (running.folder / "stdout").read_text()
     assert printed == running.run("env").stdout
-    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"]
+    names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ]
     assert [line.split("=")[0] for line in printed.splitlines()] == [f"export {name}" for name in names]
     assert running.exports["AWS_ACCESS_KEY_ID"].startswith("tid_")
     assert running.exports["AWS_SECRET_ACCESS_KEY"].startswith("tsec_")
@@ -150,9 +160,9 @@ def test_what_was_acknowledged_survives_kill_9(own_server, noise):
         running.start()
         s3 = running.client(retries={"total_max_attempts": 1})
         if turn == 0:
-            s3.create_bucket(Bucket="b")
+            s3.create_bucket(Bucket="models")
         for key, body in acknowledged.items():
-            assert s3.get_object(Bucket="b", Key=key)["Body"].read() == body, f"{key} after {turn} kills"
+            assert s3.get_object(Bucket="models", Key=key)["Body"].read() == body, f"{key} after {turn} kills"
         done = threading.Event()
 
         def write(worker, client=s3, turn=turn, done=done):
@@ -163,7 +173,7 @@ def test_what_was_acknowledged_survives_kill_9(own_server, noise):
                 body = noise(200_000 if worker % 2 else 900, hash((turn, worker, count)) & 0xFFFF)
                 before = acknowledged.pop(key, None)
                 try:
-                    client.put_object(Bucket="b", Key=key, Body=body)
+                    client.put_object(Bucket="models", Key=key, Body=body)
                 except Exception:  # the server is gone: this one may or may not be there
                     return before
                 acknowledged[key] = body
@@ -184,10 +194,10 @@ def test_what_was_acknowledged_survives_kill_9(own_server, noise):
 def test_sigterm_lets_open_requests_finish(own_server, noise):
     running = own_server().start()
     s3 = running.client()
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="models")
     body = noise(64 * MiB)
-    s3.put_object(Bucket="b", Key="k", Body=body)
-    got = s3.get_object(Bucket="b", Key="k")["Body"]
+    s3.put_object(Bucket="models", Key="k", Body=body)
+    got = s3.get_object(Bucket="models", Key="k")["Body"]
     first = got.read(1000)
     running.process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
@@ -260,15 +270,15 @@ def test_the_access_log(own_server, tmp_path):
     log = tmp_path / "access.log"
     running = own_server("--access-log", str(log)).start()
     s3 = running.client()
-    s3.create_bucket(Bucket="b")
-    reply = s3.put_object(Bucket="b", Key="k", Body=b"12345")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    s3.create_bucket(Bucket="models")
+    reply = s3.put_object(Bucket="models", Key="k", Body=b"12345")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "models", "Key": "k"})
     requests.get(url, timeout=30)
     running.stop()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     put = next(line for line in lines if line["operation"] == "PutObject")
     assert put["request_id"] == reply["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"]
-    assert (put["bucket"], put["key"], put["status"], put["bytes_in"]) == ("b", "k", 200, 5)
+    assert (put["bucket"], put["key"], put["status"], put["bytes_in"]) == ("models", "k", 200, 5)
     signature = url.split("Signature=")[1].split("&")[0]
     assert signature not in log.read_text()
 
@@ -308,19 +318,19 @@ def test_a_changed_certificate_is_taken_in(own_server, tmp_path):
 def test_deleted_bytes_leave_the_disk(own_server, noise):
     running = own_server("--reclaim-delay-s", "0").start()
     s3 = running.client()
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="models")
 
     def stored():
         return sum(path.stat().st_size for path in (running.data / "blobs").rglob("*") if path.is_file())
 
     for number in range(4):
-        s3.put_object(Bucket="b", Key="k", Body=noise(4 * MiB, number))
-    s3.put_object(Bucket="b", Key="kept", Body=noise(MiB))
-    s3.delete_object(Bucket="b", Key="k")
+        s3.put_object(Bucket="models", Key="k", Body=noise(4 * MiB, number))
+    s3.put_object(Bucket="models", Key="kept", Body=noise(MiB))
+    s3.delete_object(Bucket="models", Key="k")
     deadline = time.monotonic() + 120
     while stored() > 2 * MiB and time.monotonic() < deadline:
         time.sleep(0.5)
     assert MiB <= stored() <= 2 * MiB
-    assert s3.get_object(Bucket="b", Key="kept")["Body"].read() == noise(MiB)
+    assert s3.get_object(Bucket="models", Key="kept")["Body"].read() == noise(MiB)
     checked = running.run("fsck", "--read")
     assert "0 damaged, 0 leaks" in checked.stdout

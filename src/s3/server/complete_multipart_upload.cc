@@ -21,7 +21,7 @@ Result<std::vector<meta::Checksum>> told_checksums(const Message& message) {
             if (dash != std::string_view::npos) text = text.substr(0, dash);
             std::optional<std::string> value = base64_decode(text);
             if (!value) {
-                outcome = fail(Code::invalid_request,
+                outcome = fail(Code::bad_digest,
                                fmt::format("Value for Checksum{} is invalid.", algorithm));
                 return;
             }
