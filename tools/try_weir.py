@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import environment
 
@@ -89,6 +89,7 @@ class Server:
 def free_port(preferred: int) -> int:
     """The preferred port if nobody listens there, else 0: any."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", preferred))
         except OSError:
@@ -115,8 +116,7 @@ class Table:
         show(what, 0, 0)
         run(progress)
         seconds = time.monotonic() - begin
-        show(what, 1, seconds)
-        print(flush=True)
+        show(what, 1, seconds, last=True)
         self.rows.append((what, seconds, size))
 
     def print(self) -> None:
@@ -128,13 +128,14 @@ class Table:
             print(f"{what:{wide}}  {size / 1e6:8.1f}  {seconds:8.2f}  {rate}")
 
 
-def show(what: str, share: float, seconds: float) -> None:
-    """One line of progress, drawn over itself on a terminal."""
+def show(what: str, share: float, seconds: float, last: bool = False) -> None:
+    """One line of progress, drawn over itself on a terminal; elsewhere only the last."""
     full = int(min(share, 1) * WIDTH)
     if sys.stdout.isatty():
-        print(f"\r  {what[:44]:44} [{'#' * full}{' ' * (WIDTH - full)}] {seconds:6.1f} s", end="", flush=True)
-    elif share >= 1 and seconds > 0:
-        print(f"\r  {what[:44]:44} {seconds:6.1f} s", end="", flush=True)
+        bar = f"[{'#' * full}{' ' * (WIDTH - full)}]"
+        print(f"\r  {what[:44]:44} {bar} {seconds:6.1f} s", end="\n" if last else "", flush=True)
+    elif last:
+        print(f"  {what[:44]:44} {seconds:6.1f} s", flush=True)
 
 
 class Tour:
@@ -223,18 +224,27 @@ class Tour:
         self.table.time("torch.save to an s3fs file", size, save_open)
         weights = self.files / "downloaded.model.safetensors"
         size = weights.stat().st_size
-        self.table.time("safetensors load_file", size, lambda _: safetensors.torch.load_file(weights))
 
-        def one_tensor(_: Callable[[int], None]) -> None:
+        def touch(tensors: Iterable[torch.Tensor]) -> None:
+            # A mapped file is read when somebody looks at it.
+            for tensor in tensors:
+                tensor.sum()
+
+        def load_slices(progress: Callable[[int], None]) -> None:
             with safetensors.safe_open(weights, framework="pt") as opened:
                 for name in opened.keys():
-                    opened.get_tensor(name)
+                    tensor = opened.get_tensor(name)
+                    touch([tensor])
+                    progress(tensor.nbytes)
 
-        self.table.time("safetensors safe_open", size, one_tensor)
+        self.table.time(
+            "safetensors load_file, and a look", size, lambda _: touch(safetensors.torch.load_file(weights).values())
+        )
+        self.table.time("safetensors safe_open, and a look", size, load_slices)
         self.table.time(
             "safetensors load of an s3fs file",
             size,
-            lambda _: safetensors.torch.load(files.cat_file(f"{BUCKET}/demo/model.safetensors")),
+            lambda _: touch(safetensors.torch.load(files.cat_file(f"{BUCKET}/demo/model.safetensors")).values()),
         )
         self.pretrained(files)
 
@@ -244,7 +254,8 @@ class Tour:
 
         folder, back = self.files / "tiny-gpt2", self.files / "downloaded.tiny-gpt2"
         shutil.rmtree(back, ignore_errors=True)
-        config = transformers.GPT2Config(n_layer=2, n_head=2, n_embd=64, vocab_size=1000)
+        transformers.utils.logging.disable_progress_bar()
+        config = transformers.GPT2Config(n_layer=2, n_head=2, n_embd=64, vocab_size=1000, bos_token_id=0, eos_token_id=0)
         transformers.GPT2LMHeadModel(config).save_pretrained(folder)
         size = sum(file.stat().st_size for file in folder.iterdir())
         self.table.time(
