@@ -1,14 +1,10 @@
 """Fixtures: a server over http and one over TLS, shared by a worker's tests; a bucket for each test."""
 
-import itertools
-import os
 import socket
 
 import pytest
-from weir_server import BINARY, DOMAIN, WeirServer
 
-MiB = 1024 * 1024
-counter = itertools.count()
+from weir_server import BINARY, DOMAIN, WeirServer, new_bucket_name
 
 
 def pytest_sessionstart(session):
@@ -59,10 +55,6 @@ def own_server(tmp_path):
 @pytest.fixture
 def s3(server):
     return server.client()
-
-
-def new_bucket_name(prefix="test"):
-    return f"{prefix}-{os.getpid()}-{next(counter)}"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A real `weir serve` on free loopback ports with a data directory of its own, and clients for it."""
 
+import itertools
 import os
 import pathlib
 import re
@@ -18,6 +19,12 @@ SERVING = re.compile(r"serving .* at (\S+), admin at (\S+)")
 SANITIZER = re.compile(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error):?.*")
 STARTS_WITHIN_S = 60
 STOPS_WITHIN_S = 60
+counter = itertools.count()
+
+
+def new_bucket_name(prefix="test"):
+    """A name that no other test of this run has."""
+    return f"{prefix}-{os.getpid()}-{next(counter)}"
 
 
 class WeirServer:

@@ -1,6 +1,7 @@
 import pytest
-from conftest import new_bucket_name
+
 from expect import s3_error
+from weir_server import new_bucket_name
 
 
 def test_a_bucket_is_made_seen_and_removed(s3):

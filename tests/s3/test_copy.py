@@ -1,8 +1,9 @@
 import datetime
 
 import pytest
-from conftest import new_bucket_name
+
 from expect import s3_error
+from weir_server import new_bucket_name
 
 MiB = 1024 * 1024
 
