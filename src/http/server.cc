@@ -85,6 +85,10 @@ class Server::Session {
     }
 
     net::Task<Response> answer(const RequestHead& head, BodyReader& body) {
+        // Some clients (the AWS CLI's botocore) read the next reply wrongly on a connection that
+        // was kept without the 100 they asked for, even where there is no body.
+        if (head.expects_continue && body.at_end())
+            co_await connection_.write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"), true);
         try {
             co_return co_await parts_.handler.handle(head, body);
         } catch (const std::exception& exception) {

@@ -158,6 +158,11 @@ TEST(Server, AsksForABodyThatWaits) {
     const auto at_once = client.ask(post_with(waits, "/echo", "body"));
     ASSERT_TRUE(at_once);
     EXPECT_EQ(at_once->status, 200u) << "no leave is needed for what has come";
+    const auto nothing =
+        client.ask(post_with("Expect: 100-continue\r\nContent-Length: 0\r\n", "/echo"));
+    ASSERT_TRUE(nothing);
+    EXPECT_EQ(nothing->status, 100u) << "even for no body";
+    EXPECT_EQ(client.receive()->status, 200u);
     const auto refused = client.ask(post_with(waits, "/unread"));
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->status, 403u) << "without asking for the body";

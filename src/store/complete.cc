@@ -255,13 +255,16 @@ Result<meta::ObjectRecord> ObjectStore::complete_upload(const Bucket& bucket,
         Result<meta::ObjectRecord> completed = complete_fenced(bucket, request, *fenced);
         if (completed) return completed;
         const Code code = completed.error().code();
-        if ((code == Code::conflict || code == Code::no_such_upload) && attempt < attempts_max) {
+        bool overtaken = code == Code::conflict || code == Code::no_such_upload;
+        // Whoever took the fence over may have taken the parts away while we looked at them.
+        if (!overtaken && fate_is_known(code))
+            overtaken = !reopen_upload(bucket, request.key, request.upload_id, *fenced);
+        if (overtaken && attempt < attempts_max) {
             // Two that take the fence from each other in turn would never end.
             const std::uint64_t pause_ms_max = std::uint64_t(1) << std::min(attempt, 9);
             std::this_thread::sleep_for(std::chrono::milliseconds(random_u64() % pause_ms_max));
             continue;
         }
-        if (fate_is_known(code)) reopen_upload(bucket, request.key, request.upload_id, *fenced);
         return completed;
     }
 }

@@ -244,15 +244,17 @@ Result<ObjectStore::Fenced> ObjectStore::fence_upload(const Bucket& bucket, cons
     return fenced;
 }
 
-void ObjectStore::reopen_upload(const Bucket& bucket, const std::string& key,
+bool ObjectStore::reopen_upload(const Bucket& bucket, const std::string& key,
                                 const std::string& upload_id, const Fenced& fenced) {
-    Result<void> reopened =
+    bool ours = true;
+    const Result<void> reopened =
         transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
             const std::string row = meta::upload_row(key, upload_id);
             meta::UploadRecord record = fenced.upload;
             record.set_state(meta::UPLOAD_OPEN);
             TRY(const std::optional<std::string> present, transaction.get(row));
-            if (present != fenced.bytes) return {};  // somebody else's now
+            ours = present == fenced.bytes;
+            if (!ours) return {};
             transaction.batch().require(row, fenced.bytes);
             transaction.batch().put(row, meta::encode(record));
             return {};
@@ -260,6 +262,7 @@ void ObjectStore::reopen_upload(const Bucket& bucket, const std::string& key,
     if (!reopened)
         context_.log.warn("upload {} stays closed to parts for a while: {}", upload_id,
                           reopened.error().describe());
+    return ours;
 }
 
 Result<void> ObjectStore::abort_upload(const Bucket& bucket, const std::string& key,

@@ -217,6 +217,64 @@ TEST_P(Multipart, CompleteMayBeRepeated) {
     expect_nothing_left_after_removal();
 }
 
+// Runs `meddle` once, just before the rows of parts are read.
+class MeddlingEngine final : public kv::Engine {
+  public:
+    MeddlingEngine(kv::Engine& engine, std::function<void()> meddle)
+        : engine_(engine), meddle_(std::move(meddle)) {}
+
+    Result<kv::ScanEnd> scan(kv::PartitionId partition, const kv::Range& range,
+                             const kv::RowVisitor& visit) override {
+        if (range.begin.starts_with(meta::part_prefix) && meddle_)
+            std::exchange(meddle_, nullptr)();
+        return engine_.scan(partition, range, visit);
+    }
+    Result<void> create_partition(kv::PartitionId partition) override {
+        return engine_.create_partition(partition);
+    }
+    Result<void> drop_partition(kv::PartitionId partition) override {
+        return engine_.drop_partition(partition);
+    }
+    Result<std::optional<std::string>> try_get(kv::PartitionId partition,
+                                               std::string_view key) override {
+        return engine_.try_get(partition, key);
+    }
+    Result<std::optional<std::string>> get(kv::PartitionId partition,
+                                           std::string_view key) override {
+        return engine_.get(partition, key);
+    }
+    void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
+        engine_.commit(partition, std::move(batch), std::move(done));
+    }
+    Result<void> trim_journal(kv::PartitionId partition, kv::Sequence before) override {
+        return engine_.trim_journal(partition, before);
+    }
+    void stop() override {}
+
+  private:
+    kv::Engine& engine_;
+    std::function<void()> meddle_;
+};
+
+TEST_P(Multipart, ACompleteThatIsOvertakenWhileItLooksFindsTheOthersObject) {
+    const std::string a = content(1, 100);
+    must(rig.put_part(bucket, part(1), a));
+    CompleteRequest request;
+    request.key = "model";
+    request.upload_id = upload;
+    request.parts.push_back({1, md5_hex(a), {}});
+    Result<meta::ObjectRecord> first = fail(Code::internal_error, "it did not run");
+    MeddlingEngine meddling(rig.kv(),
+                            [&] { first = rig.store().complete_upload(bucket, request); });
+    rig.interpose(meddling);
+    const Result<meta::ObjectRecord> second = rig.store().complete_upload(bucket, request);
+    ASSERT_TRUE(first) << first.error().describe();
+    ASSERT_TRUE(second) << second.error().describe();
+    EXPECT_TRUE(meta::same_version(first->version(), second->version()));
+    rig.restart();
+    expect_nothing_left_after_removal();
+}
+
 TEST_P(Multipart, PartsFromBeforeARestartAreGood) {
     const std::string a = content(1, part_bytes), b = content(2, part_bytes), c = content(3, 10);
     must(rig.put_part(bucket, part(1), a));

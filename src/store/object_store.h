@@ -298,7 +298,8 @@ class ObjectStore {
     };
     Result<Fenced> fence_upload(const Bucket& bucket, const std::string& key,
                                 const std::string& upload_id);
-    void reopen_upload(const Bucket& bucket, const std::string& key, const std::string& upload_id,
+    // False if somebody else holds the fence by now.
+    bool reopen_upload(const Bucket& bucket, const std::string& key, const std::string& upload_id,
                        const Fenced& fenced);
     Result<std::vector<ListedPart>> read_parts(const Bucket& bucket, const std::string& upload_id,
                                                std::uint32_t after, std::size_t parts_max);

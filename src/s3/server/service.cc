@@ -37,7 +37,6 @@ http::Response to_response(Reply reply) {
     for (auto& [name, value] : reply.headers)
         if (!equal_ignoring_case(name, "Content-Length"))
             response.fields.emplace_back(std::move(name), std::move(value));
-    if (!reply.body.empty()) response.fields.emplace_back("Content-Type", "application/xml");
     response.body = std::move(reply.body);
     return response;
 }
