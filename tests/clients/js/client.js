@@ -96,8 +96,13 @@ async function emptyBody() {
 
 async function ranges() {
     const size = content.length;
-    for (const [Range, from, to] of [["bytes=100-199", 100, 200], ["bytes=-7", size - 7, size],
-        [`bytes=${partSize - 3}-${partSize + 2}`, partSize - 3, partSize + 3], [`bytes=${size - 2}-`, size - 2, size]]) {
+    const asked = [
+        ["bytes=100-199", 100, 200],
+        ["bytes=-7", size - 7, size],
+        [`bytes=${partSize - 3}-${partSize + 2}`, partSize - 3, partSize + 3],
+        [`bytes=${size - 2}-`, size - 2, size],
+    ];
+    for (const [Range, from, to] of asked) {
         const got = await s3.send(new GetObjectCommand(at("js/kept", { Range })));
         assert.equal(got.$metadata.httpStatusCode, 206);
         assert.equal(got.ContentRange, `bytes ${from}-${to - 1}/${size}`);
@@ -116,7 +121,8 @@ async function checksums() {
         assert.ok(got[`Checksum${algorithm}`], algorithm);
         await s3.send(new DeleteObjectCommand(at(Key)));
     }
-    await fails(new PutObjectCommand(at("js/wrong", { Body: "x", ChecksumSHA256: `${"A".repeat(43)}=` })), 400, "BadDigest");
+    const wrong = at("js/wrong", { Body: "x", ChecksumSHA256: `${"A".repeat(43)}=` });
+    await fails(new PutObjectCommand(wrong), 400, "BadDigest");
     const ObjectAttributes = ["Checksum", "ETag", "ObjectParts", "ObjectSize"];
     const attributes = await s3.send(new GetObjectAttributesCommand(at("js/kept", { ObjectAttributes })));
     assert.equal(attributes.ObjectSize, content.length);
@@ -169,7 +175,8 @@ async function listing() {
         keys.push(...page.Contents.map(({ Key }) => Key));
         pages += 1;
     }
-    assert.deepEqual(keys, ["copy of it", "empty", "kept", "lock", "parts", "small", "stream"].map((key) => `js/${key}`));
+    const names = ["copy of it", "empty", "kept", "lock", "parts", "small", "stream"];
+    assert.deepEqual(keys, names.map((name) => `js/${name}`));
     assert.equal(pages, 3);
     const folded = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Delimiter: "/" }));
     assert.deepEqual(folded.CommonPrefixes, [{ Prefix: "js/" }]);
