@@ -1,12 +1,13 @@
-"""The Python environments that the tests and the demo use, at the versions of their locks or the newest.
+"""What the tests and the demo use as clients, at the versions of their locks or the newest.
 
 .venv holds boto3, s3fs, pytest and, where it was asked for, torch and transformers. .venv/aws-cli holds the AWS CLI, which
-asks for one exact botocore. A torch that another Python on this machine has is used where it fits. Needs no network when
-everything is there.
+asks for one exact botocore. A torch that another Python on this machine has is used where it fits. tests/clients/js gets
+its node_modules; build/clients holds what Go builds. Needs no network when everything is there.
 """
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import shutil
@@ -19,6 +20,12 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 AWS_CLI = VENV / "aws-cli" / "bin" / "aws"
 LOCKS = ROOT / "tests" / "env"
+JS = ROOT / "tests" / "clients" / "js"
+GO = ROOT / "tests" / "clients" / "go"
+BUILT = ROOT / "build" / "clients"
+# Programs at their newest versions, which come before the machine's own on the PATH of `./run-tests --latest`.
+NEWEST = BUILT / "newest"
+LATEST = "latest"
 # Only torch itself needs these; a torch that is there already brought its own.
 OF_TORCH = re.compile(r"(torch|triton|nvidia-|cuda-)")
 
@@ -27,10 +34,11 @@ Run = Callable[[str, list[str]], bool]
 
 
 def installed(folder: pathlib.Path, what: str, wanted: str, install: Callable[[], bool]) -> bool:
-    """Runs `install` unless the folder's stamp says that it holds `wanted` already."""
+    """Runs `install` unless the folder's stamp says that it holds `wanted` already; what is latest may have changed."""
     stamp = folder / f"weir-{what}.stamp"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if wanted != LATEST and stamp.exists() and stamp.read_text() == wanted:
         return True
+    stamp.unlink(missing_ok=True)
     if not install():
         return False
     stamp.write_text(wanted)
@@ -47,7 +55,7 @@ def pip(folder: pathlib.Path, lock: str, latest: bool) -> list[str]:
 
 def make(run: Run, folder: pathlib.Path, lock: str, latest: bool) -> bool:
     """Makes an environment with what a lock names."""
-    wanted = "latest" if latest else (LOCKS / f"{lock}.lock").read_text()
+    wanted = LATEST if latest else (LOCKS / f"{lock}.lock").read_text()
 
     def install() -> bool:
         there = (folder / "bin" / "pip").exists()
@@ -103,27 +111,63 @@ def without_torch(lock: str) -> str:
 
 
 def make_torch(run: Run, latest: bool = False) -> bool:
-    """torch, safetensors, transformers, into .venv; a torch that is there already stays the one that is used."""
+    """torch, safetensors, transformers, into .venv; a torch that another Python has stays the one that is used."""
     lock = (LOCKS / "torch.lock").read_text()
 
     def install() -> bool:
-        if imports(PYTHON, "torch") or borrow_torch():
+        if not latest and borrow_torch():
             rest = VENV / "without_torch.lock"
             rest.write_text(without_torch(lock))
             command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             return run("transformers: packages", [*command, "--require-hashes", "-r", str(rest)])
         return run("torch: packages", pip(VENV, "torch", latest))
 
-    return installed(VENV, "torch", "latest" if latest else lock, install)
+    return installed(VENV, "torch", LATEST if latest else lock, install)
+
+
+def make_js(run: Run, latest: bool = False) -> bool:
+    """The AWS SDK for JavaScript, into its node_modules."""
+    names = json.loads((JS / "package.json").read_text())["dependencies"]
+    quiet = ["--prefix", str(JS), "--no-audit", "--no-fund"]
+    newest = ["npm", "install", "--no-save", *quiet, *(f"{name}@latest" for name in names)]
+    wanted = LATEST if latest else (JS / "package-lock.json").read_text()
+    return installed(
+        JS / "node_modules", "js", wanted, lambda: run("js: packages", newest if latest else ["npm", "ci", *quiet])
+    )
+
+
+def make_go(run: Run, latest: bool = False) -> bool:
+    """The program that uses the AWS SDK for Go. Go itself sees what is to do, so there is no stamp."""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    source = GO
+    if latest:
+        source = BUILT / "go-latest"
+        shutil.copytree(GO, source, dirs_exist_ok=True)
+        if not run("go: newest packages", ["go", "-C", str(source), "get", "-u", "./..."]):
+            return False
+    return run("go: build", ["go", "-C", str(source), "build", "-o", str(BUILT / "go-client"), "."])
+
+
+def make_rclone(run: Run, latest: bool = False) -> bool:
+    """The newest rclone; the one that is tested otherwise is Debian's, which tools/setup installs."""
+    return not latest or run("rclone: newest", ["env", f"GOBIN={NEWEST}", "go", "install", "github.com/rclone/rclone@latest"])
+
+
+def make_all(run: Run, latest: bool = False) -> dict[str, bool]:
+    """Every client, and whether it can be used; one that cannot does not hold up the others."""
+    makers = [make_clients, make_aws_cli, make_torch, make_js, make_go, make_rclone]
+    return {maker.__name__: maker(run, latest) for maker in makers}
 
 
 def main() -> int:
-    """`environment.py clients|torch` makes one, for scripts."""
+    """`environment.py clients|torch|all` makes them, for scripts."""
 
     def run(name: str, command: list[str]) -> bool:
         print(f"{name} ...", flush=True)
         return subprocess.run(command, check=False).returncode == 0
 
+    if sys.argv[1] == "all":
+        return 0 if all(make_all(run).values()) else 1
     return 0 if {"clients": make_clients, "torch": make_torch}[sys.argv[1]](run) else 1
 
 

@@ -15,11 +15,14 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+import environment
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-VENV = ROOT / ".venv"
 # Sanitized servers are slow: of the clients' tests they run those that a race or a bad access could hide in.
-SANITIZED_TESTS = ["tests/s3"]
+SANITIZED_TESTS = ["tests/s3", "-m", "not slow"]
+# Each has servers of its own.
+WORKERS = 2
 
 
 class Tally:
@@ -51,17 +54,29 @@ class Tally:
             self.failed += 1
 
 
-def stage(name: str, command: list[str], environment: dict[str, str] | None = None) -> bool:
+def run_logged(command: list[str], variables: dict[str, str], log: pathlib.Path) -> int:
+    """Runs a command, its output to a file; its exit code, or 127 if there is no such program."""
+    with log.open("w") as out:
+        try:
+            return subprocess.run(
+                command, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, check=False
+            ).returncode
+        except FileNotFoundError:
+            out.write(f"{command[0]} is not on this machine; tools/setup --test installs it\n")
+            return 127
+
+
+def stage(name: str, command: list[str], variables: dict[str, str] | None = None) -> bool:
     """Runs a command, its output to build/log; prints a line, and the output's end if it failed."""
     log = BUILD / "log" / (name.replace(" ", "-").replace("/", "-") + ".txt")
     log.parent.mkdir(parents=True, exist_ok=True)
     print(f"{name} ...", flush=True)
     begin = time.monotonic()
-    with log.open("w") as out:
-        code = subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=out,
-                              stderr=subprocess.STDOUT, check=False).returncode
-    print(f"{name}: {'ok' if code == 0 else 'FAILED'} after {time.monotonic() - begin:.0f} s ({log.relative_to(ROOT)})",
-          flush=True)
+    code = run_logged(command, {**os.environ, **(variables or {})}, log)
+    print(
+        f"{name}: {'ok' if code == 0 else 'FAILED'} after {time.monotonic() - begin:.0f} s ({log.relative_to(ROOT)})",
+        flush=True,
+    )
     if code != 0:
         print("\n".join(log.read_text(errors="replace").splitlines()[-60:]), flush=True)
     return code == 0
@@ -69,51 +84,44 @@ def stage(name: str, command: list[str], environment: dict[str, str] | None = No
 
 def build(preset: str) -> bool:
     """Configures and builds one flavour."""
-    return (stage(f"{preset}: configure", ["cmake", "--preset", preset])
-            and stage(f"{preset}: build", ["cmake", "--build", "--preset", preset]))
+    return stage(f"{preset}: configure", ["cmake", "--preset", preset]) and stage(
+        f"{preset}: build", ["cmake", "--build", "--preset", preset]
+    )
+
+
+def counted(name: str, command: list[str], report: pathlib.Path, variables: dict[str, str], tally: Tally) -> None:
+    """Runs a command that writes a JUnit file; one that fails though no case did, as by a leak at its end, counts too."""
+    report.unlink(missing_ok=True)
+    before = tally.failed
+    good = stage(name, command, variables)
+    tally.add_junit(report)
+    if not good and tally.failed == before:
+        tally.add(False)
 
 
 def unit_tests(preset: str, tally: Tally) -> None:
     """Runs every gtest binary of a flavour, one after the other, each test counted."""
     for binary in sorted((BUILD / preset).glob("*_test")):
         report = BUILD / preset / f"{binary.name}.xml"
-        report.unlink(missing_ok=True)
-        stage(f"{preset}: {binary.name}", [str(binary), f"--gtest_output=xml:{report}"], sanitizer_options())
-        tally.add_junit(report)
+        command = [str(binary), f"--gtest_output=xml:{report}"]
+        counted(f"{preset}: {binary.name}", command, report, sanitizer_options(), tally)
 
 
 def sanitizer_options() -> dict[str, str]:
     """Makes sanitizers end the process, with their own exit code."""
-    return {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
-            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-            "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/tsan.suppressions"}
+    return {
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/tsan.suppressions",
+    }
 
 
-def make_venv(latest: bool) -> bool:
-    """Makes .venv with the clients at their locked versions, or the newest."""
-    stamp = VENV / "weir.stamp"
-    lock = ROOT / "tests" / "env" / "tests.lock"
-    wanted = "latest" if latest else lock.read_text()
-    if stamp.exists() and stamp.read_text() == wanted:
-        return True
-    pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    install = ["--upgrade", "-r", "tests/env/tests.in"] if latest else ["--require-hashes", "-r", str(lock)]
-    done = (stage("venv: make", [sys.executable, "-m", "venv", str(VENV)])
-            and stage("venv: install", pip + install))
-    if done:
-        stamp.write_text(wanted)
-    return done
-
-
-def client_tests(preset: str, paths: list[str], only: str | None, tally: Tally) -> None:
+def client_tests(preset: str, options: list[str], tally: Tally) -> None:
     """Runs pytest against the server of a flavour."""
     report = BUILD / preset / "pytest.xml"
-    report.unlink(missing_ok=True)
-    command = [str(VENV / "bin" / "python"), "-m", "pytest", "-q", f"--junitxml={report}", *paths]
-    if only:
-        command += ["-k", only]
-    stage(f"{preset}: clients", command, {**sanitizer_options(), "WEIR_BIN": str(BUILD / preset / "weir")})
-    tally.add_junit(report)
+    command = [str(environment.PYTHON), "-m", "pytest", "-q", "-n", str(WORKERS), "--continue-on-collection-errors"]
+    variables = sanitizer_options() | {"WEIR_BIN": str(BUILD / preset / "weir")}
+    counted(f"{preset}: clients", [*command, f"--junitxml={report}", *options], report, variables, tally)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -125,26 +133,34 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def clients(latest: bool, tally: Tally) -> None:
+    """Installs the clients; the newest programs come before the machine's."""
+    for good in environment.make_all(stage, latest).values():
+        tally.add(good)
+    if latest:
+        os.environ["PATH"] = f"{environment.NEWEST}{os.pathsep}{os.environ['PATH']}"
+
+
 def main() -> int:
     """Runs the stages."""
     arguments = parse_arguments()
     tally = Tally()
     begin = time.monotonic()
     tally.add(build("release"))
-    tally.add(make_venv(arguments.latest))
+    clients(arguments.latest, tally)
     if arguments.only:
-        client_tests("release", ["tests"], arguments.only, tally)
+        client_tests("release", ["tests", "-k", arguments.only], tally)
     else:
-        tally.add(stage("tidy", [str(VENV / "bin" / "python"), "tools/tidy.py"]))
+        tally.add(stage("tidy", [str(environment.PYTHON), "tools/tidy.py"]))
         tally.add(stage("table of operations", ["ctest", "--test-dir", "build/release", "-R", "s3_table_of_operations"]))
         unit_tests("release", tally)
-        client_tests("release", ["tests"], None, tally)
+        client_tests("release", ["tests"], tally)
         for preset in [] if arguments.quick else ["asan", "tsan"]:
             built = build(preset)
             tally.add(built)
             if built:
                 unit_tests(preset, tally)
-                client_tests(preset, SANITIZED_TESTS, None, tally)
+                client_tests(preset, SANITIZED_TESTS, tally)
     print(f"all stages took {time.monotonic() - begin:.0f} s")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0

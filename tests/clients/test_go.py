@@ -1,4 +1,5 @@
 from programs import GO_CLIENT
+
 from weir_server import new_bucket_name
 
 MiB = 1024 * 1024

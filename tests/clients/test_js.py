@@ -2,6 +2,7 @@ import pathlib
 
 import pytest
 from programs import JS
+
 from weir_server import new_bucket_name
 
 MiB = 1024 * 1024

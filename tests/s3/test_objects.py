@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 import requests
+
 from expect import s3_error
 
 KiB, MiB = 1024, 1024 * 1024
@@ -15,9 +16,7 @@ ODD_KEYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 4 * KiB, 16 * KiB - 1, 16 * KiB, 16 * KiB + 1, MiB - 1, MiB, MiB + 1, 5 * MiB + 3]
-)
+@pytest.mark.parametrize("size", [0, 1, 4 * KiB, 16 * KiB - 1, 16 * KiB, 16 * KiB + 1, MiB - 1, MiB, MiB + 1, 5 * MiB + 3])
 def test_bodies_of_every_size_come_back(s3, bucket, noise, size):
     body = noise(size)
     put = s3.put_object(Bucket=bucket, Key="k", Body=body)
@@ -46,9 +45,7 @@ def test_control_characters_in_keys(s3, bucket):
     key = "bell\x07 new\nline \x01\x1f\x7f"
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 1
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [
-        key
-    ]  # encoding-type=url, by botocore
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]  # encoding-type=url, by botocore
 
 
 def test_keys_that_are_too_long(s3, bucket):
