@@ -1,5 +1,6 @@
-// Does the compiler destroy each temporary of a co_await expression once? g++ 12 destroys an aggregate temporary twice
-// (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=99576). Exit code: 0 once, 1 not.
+// Does the compiler destroy each temporary of a co_await expression once? g++ 12 destroys an
+// aggregate temporary twice (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=99576). Exit code: 0
+// once, 1 not.
 
 #include <coroutine>
 
