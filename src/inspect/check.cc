@@ -133,7 +133,11 @@ Result<void> Checker::each_row(const Place& place, char kind, RowCheck visit) {
                                   rows.push_back({std::string(key), std::string(value)});
                                   return rows.size() < rows_a_round_max;
                               }));
-        for (const kv::Row& row : rows) TRY_VOID((this->*visit)(place, row));
+        for (const kv::Row& row : rows) {
+            if (options_.cancel != nullptr && options_.cancel->load())
+                return fail(Code::cancelled, "the check was told to stop");
+            TRY_VOID((this->*visit)(place, row));
+        }
         if (rows.size() < rows_a_round_max) return {};
         range.begin = rows.back().key + '\0';
     }

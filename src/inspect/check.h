@@ -8,6 +8,7 @@
 // meanwhile is looked at again before it is reported, and only leaks that cannot be a race are
 // mended. Blocking; one at a time.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -25,6 +26,7 @@ struct CheckOptions {
     std::uint32_t writer =
         0;  // live: this start's number, whose youngest blobs may still be uncommitted
     std::size_t findings_max = 1000;
+    const std::atomic<bool>* cancel = nullptr;  // set: ends with Code::cancelled
 };
 
 enum class Kind {

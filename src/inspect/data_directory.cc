@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/random.h"
 
 namespace weir::inspect {
 namespace {
 
-constexpr std::size_t secret_key_bytes = 32;
+constexpr std::size_t secret_key_bytes = 32, identity_bytes = 16;
 constexpr std::size_t small_file_bytes_max = 64 * 1024;
 constexpr std::string_view key_line = "access_key_id = ", secret_line = "secret_access_key = ";
 
@@ -39,6 +40,18 @@ Result<void> create_directory(io::Disk& disk, const std::string& path) {
     return {};
 }
 
+// Made where it is missing: the directory is new, or a backup of another was restored to it.
+Result<std::string> read_identity(io::Disk& disk, const std::string& directory) {
+    const std::string path = directory + "/identity";
+    if (!disk.stat(path))
+        TRY_VOID(disk.replace_file(path, hex_encode(random_bytes(identity_bytes)) + "\n"));
+    TRY(std::string text, disk.read_file(path, small_file_bytes_max));
+    if (text.size() != 2 * identity_bytes + 1)
+        return fail(Code::corrupt, fmt::format("{} holds no identity", path));
+    text.pop_back();
+    return text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const std::string& path,
@@ -65,6 +78,7 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const
     if (directory->secret_key_.size() != secret_key_bytes)
         return fail(Code::corrupt,
                     fmt::format("{} does not hold {} bytes", secret_path, secret_key_bytes));
+    TRY(directory->identity_, read_identity(disk, path));
     return directory;
 }
 
@@ -95,6 +109,13 @@ Result<void> DataDirectory::save_root_credentials(const RootCredentials& credent
     return disk_.replace_file(credentials_path(path_),
                               fmt::format("{}{}\n{}{}\n", key_line, credentials.access_key_id,
                                           secret_line, credentials.secret));
+}
+
+Result<unsigned> DataDirectory::read_format(io::Disk& disk, const std::string& path) {
+    if (!disk.stat(format_path(path)))
+        return fail(Code::not_found, fmt::format("{} is no data directory of Weir", path));
+    TRY_VOID(check_format(disk, path));
+    return data_format;
 }
 
 Result<void> DataDirectory::save_environment(const std::string& lines) {

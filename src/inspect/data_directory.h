@@ -39,9 +39,15 @@ class DataDirectory {
     // 32 bytes.
     const std::string& secret_key() const { return secret_key_; }
 
+    // Told apart from every other data directory, also from one that was restored from its backup.
+    const std::string& identity() const { return identity_; }
+
     // The root credentials that the first start made; nullopt before it has.
     Result<std::optional<RootCredentials>> root_credentials();
     Result<void> save_root_credentials(const RootCredentials& credentials);
+
+    // The format of what lies there; refuses one that this program does not know, by a sentence.
+    static Result<unsigned> read_format(io::Disk& disk, const std::string& path);
 
     // For `weir env` beside a running server: reads only.
     static Result<RootCredentials> read_root_credentials(io::Disk& disk, const std::string& path);
@@ -56,6 +62,7 @@ class DataDirectory {
     std::string path_;
     std::unique_ptr<io::Lock> lock_;
     std::string secret_key_;
+    std::string identity_;
 };
 
 }  // namespace weir::inspect

@@ -2,64 +2,47 @@
 
 #include <nlohmann/json.hpp>
 
-#include "blob/local/store.h"
 #include "inspect/data_directory.h"
 #include "inspect/describe.h"
+#include "inspect/opened_store.h"
 #include "io/posix_disk.h"
-#include "kv/rocksdb/engine.h"
-#include "meta/keys.h"
 
 namespace weir::inspect {
 namespace {
 
-// Everything that an ObjectStore stands on, opened for one tool.
+// A data directory that is ours while a tool works.
 struct Opened {
     io::PosixDisk disk;
-    SystemClock clock;
-    Limits limits;
     std::unique_ptr<DataDirectory> directory;
-    std::unique_ptr<kv::rocksdb::Engine> kv;
-    std::unique_ptr<blob::local::Store> blobs;
-    std::unique_ptr<store::ObjectStore> store;
+    std::unique_ptr<OpenedStore> opened;
+    store::ObjectStore& store() { return opened->store(); }
 };
 
 Result<std::unique_ptr<Opened>> open(const std::string& path, Log& log) {
-    auto opened = std::make_unique<Opened>();
-    TRY(opened->directory, DataDirectory::open(opened->disk, path, false));
-    TRY(opened->kv,
-        kv::rocksdb::Engine::open({.path = opened->directory->meta_path()}, opened->limits, log));
-    TRY_VOID(opened->kv->create_partition(meta::system_partition));
-    // Writer 0 is nobody's: no tool creates a blob.
-    TRY(opened->blobs,
-        blob::local::Store::open({.root = opened->directory->blobs_path(), .writer = 0},
-                                 opened->disk, log));
-    opened->store = std::make_unique<store::ObjectStore>(store::Context{.kv = *opened->kv,
-                                                                        .blobs = *opened->blobs,
-                                                                        .clock = opened->clock,
-                                                                        .log = log,
-                                                                        .limits = opened->limits,
-                                                                        .settings = {},
-                                                                        .source = {}});
-    return opened;
+    auto tool = std::make_unique<Opened>();
+    TRY(tool->directory, DataDirectory::open(tool->disk, path, false));
+    TRY(tool->opened,
+        open_store(tool->directory->meta_path(), tool->directory->blobs_path(), tool->disk, log));
+    return tool;
 }
 
 }  // namespace
 
 Result<CheckReport> check_offline(const std::string& path, CheckOptions options, Log& log) {
-    TRY(const std::unique_ptr<Opened> opened, open(path, log));
+    TRY(const std::unique_ptr<Opened> tool, open(path, log));
     options.offline = true;
-    return check(*opened->store, options);
+    return check(tool->store(), options);
 }
 
 Result<ScrubReport> scrub_offline(const std::string& path, const ScrubOptions& options, Log& log) {
-    TRY(const std::unique_ptr<Opened> opened, open(path, log));
-    return scrub(*opened->store, options);
+    TRY(const std::unique_ptr<Opened> tool, open(path, log));
+    return scrub(tool->store(), options);
 }
 
 Result<nlohmann::json> describe_offline(const std::string& path, const nlohmann::json& question,
                                         Log& log) {
-    TRY(const std::unique_ptr<Opened> opened, open(path, log));
-    return describe(*opened->store, question);
+    TRY(const std::unique_ptr<Opened> tool, open(path, log));
+    return describe(tool->store(), question);
 }
 
 }  // namespace weir::inspect

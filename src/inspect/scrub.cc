@@ -47,6 +47,7 @@ class Scrubber {
             TRY_VOID(scrub_extents(bucket));
             return scrub_bodies(bucket);
         }));
+        if (cancelled()) return fail(Code::cancelled, "the scrub was told to stop");
         report_.bytes = pace_.bytes();
         return report_;
     }

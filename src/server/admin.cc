@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "backup/report_json.h"
 #include "base/bytes.h"
 #include "inspect/check.h"
 #include "inspect/describe.h"
@@ -112,35 +113,48 @@ Result<nlohmann::json> Admin::create_key(const nlohmann::json& request) {
     return reply;
 }
 
+Result<nlohmann::json> Admin::alone(const std::function<Result<nlohmann::json>()>& work) {
+    if (busy_.exchange(true))
+        return fail(Code::conflict, "Another fsck, scrub or backup is running.");
+    Result<nlohmann::json> reply = work();
+    busy_ = false;
+    return reply;
+}
+
 Result<nlohmann::json> Admin::fsck(const nlohmann::json& request) {
-    if (inspecting_.exchange(true))
-        return fail(Code::conflict, "Another fsck or scrub is running.");
-    Result<inspect::CheckReport> report =
-        inspect::check(parts_.store, {.read_bytes = request.value("read", false),
-                                      .repair = request.value("repair", false),
-                                      .offline = false,
-                                      .writer = parts_.writer});
-    inspecting_ = false;
-    if (!report) return fail(std::move(report).error());
-    return inspect::to_json(*report);
+    const inspect::CheckOptions options{.read_bytes = request.value("read", false),
+                                        .repair = request.value("repair", false),
+                                        .offline = false,
+                                        .writer = parts_.writer,
+                                        .cancel = &cancelled_};
+    TRY(const inspect::CheckReport report, inspect::check(parts_.store, options));
+    return inspect::to_json(report);
 }
 
 Result<nlohmann::json> Admin::scrub(const nlohmann::json& request) {
     constexpr std::size_t findings_max = 1000;
-    if (inspecting_.exchange(true))
-        return fail(Code::conflict, "Another fsck or scrub is running.");
     nlohmann::json findings = nlohmann::json::array();
     inspect::ScrubOptions options;
     options.bytes_per_second = request.value("bytes_per_second", options.bytes_per_second);
+    options.cancel = &cancelled_;
     options.on_damage = [&](const std::string& where, const std::string& what) {
         if (findings.size() < findings_max) findings.push_back(where + ": " + what);
     };
-    Result<inspect::ScrubReport> report = inspect::scrub(parts_.store, options);
-    inspecting_ = false;
-    if (!report) return fail(std::move(report).error());
-    nlohmann::json reply = inspect::to_json(*report);
+    TRY(const inspect::ScrubReport report, inspect::scrub(parts_.store, options));
+    nlohmann::json reply = inspect::to_json(report);
     reply["findings"] = std::move(findings);
     return reply;
+}
+
+Result<nlohmann::json> Admin::back_up(const nlohmann::json& request) {
+    backup::BackupOptions options;
+    TRY(options.path, text_of(request, "path"));
+    options.name = backup::set_name(parts_.clock.now());
+    options.keep = request.value("keep", std::size_t(0));
+    options.with_secret_key = request.value("with_secret_key", true);
+    options.cancel = &cancelled_;
+    TRY(const backup::BackupReport report, parts_.back_up(options));
+    return backup::to_json(report);
 }
 
 Result<http::Response> Admin::answer(const std::string& method, const std::string& path,
@@ -182,9 +196,11 @@ Result<http::Response> Admin::answer_trusted(const std::string& method, const st
     if (path == "/keys") {
         TRY(reply, create_key(request));
     } else if (path == "/fsck") {
-        TRY(reply, fsck(request));
+        TRY(reply, alone([&] { return fsck(request); }));
     } else if (path == "/scrub") {
-        TRY(reply, scrub(request));
+        TRY(reply, alone([&] { return scrub(request); }));
+    } else if (path == "/backup") {
+        TRY(reply, alone([&] { return back_up(request); }));
     } else if (path == "/describe") {
         TRY(reply, inspect::describe(parts_.store, request));
     } else {

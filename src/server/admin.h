@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "auth/key_store.h"
+#include "backup/backup.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "http/server.h"
@@ -38,6 +39,7 @@ class Admin final : public http::Handler {
         std::uint32_t writer;
         std::vector<BoundInUse> bounds;
         std::function<bool()> ready;
+        std::function<Result<backup::BackupReport>(const backup::BackupOptions&)> back_up;
     };
 
     // `trusted`: the admin socket.
@@ -46,6 +48,9 @@ class Admin final : public http::Handler {
     net::Task<http::Response> handle(const http::RequestHead& head,
                                      http::BodyReader& body) override;
     http::Response refuse(const Error& error) override;
+
+    // Ends what takes long, from now on.
+    void cancel() { cancelled_ = true; }
 
   private:
     Result<http::Response> answer(const std::string& method, const std::string& path,
@@ -58,11 +63,15 @@ class Admin final : public http::Handler {
     nlohmann::json status() const;
     Result<nlohmann::json> fsck(const nlohmann::json& request);
     Result<nlohmann::json> scrub(const nlohmann::json& request);
+    Result<nlohmann::json> back_up(const nlohmann::json& request);
+    // Code::conflict while another such thing runs.
+    Result<nlohmann::json> alone(const std::function<Result<nlohmann::json>()>& work);
     std::string metrics_text() const;
 
     Parts parts_;
     const bool trusted_;
-    std::atomic<bool> inspecting_ = false;  // fsck or scrub: one at a time
+    std::atomic<bool> busy_ = false;  // with an fsck, a scrub or a backup: one at a time
+    std::atomic<bool> cancelled_ = false;
 };
 
 }  // namespace weir::server

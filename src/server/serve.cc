@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "auth/key_store.h"
+#include "backup/backup.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "blob/local/store.h"
@@ -244,14 +245,22 @@ Result<int> run(const Config& config) {
     const std::vector<BoundInUse> bounds =
         bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
-    const Admin::Parts admin_parts{.store = store,
-                                   .keys = *keys,
-                                   .pool = pool,
-                                   .clock = clock,
-                                   .metrics = {&metrics, bound_metrics.get()},
-                                   .writer = writer,
-                                   .bounds = bounds,
-                                   .ready = [&] { return !s3_server.draining(); }};
+    const Admin::Parts admin_parts{
+        .store = store,
+        .keys = *keys,
+        .pool = pool,
+        .clock = clock,
+        .metrics = {&metrics, bound_metrics.get()},
+        .writer = writer,
+        .bounds = bounds,
+        .ready = [&] { return !s3_server.draining(); },
+        .back_up =
+            [&](const backup::BackupOptions& options) {
+                return backup::back_up({.directory = *directory,
+                                        .kv = *kv,
+                                        .pause_reclaiming = [&] { return reclaimer.pause(); }},
+                                       options, disk, *log);
+            }};
     Admin open_admin(admin_parts, false), trusted_admin(admin_parts, true);
     http::Server admin_server({cores, pool, open_admin, nullptr, config.limits, clock, *log});
     http::Server admin_socket({cores, pool, trusted_admin, nullptr, config.limits, clock, *log});
@@ -276,6 +285,7 @@ Result<int> run(const Config& config) {
 
     wait_for_the_end(signals, tls.get(), *log);
     log->info("draining");
+    trusted_admin.cancel();
     s3_server.drain();
     admin_server.drain();
     admin_socket.drain();

@@ -57,6 +57,19 @@ void Reclaimer::wake() {
     wakeup_.notify_all();
 }
 
+std::shared_ptr<void> Reclaimer::pause() {
+    MutexLock lock(mutex_);
+    ++pauses_;
+    while (passing_) wakeup_.wait(mutex_);
+    return std::shared_ptr<void>(nullptr, [this](void*) {
+        {
+            MutexLock again(mutex_);
+            --pauses_;
+        }
+        wakeup_.notify_all();
+    });
+}
+
 ReclaimStats Reclaimer::stats() const {
     return {.blobs = blobs_, .ranges = ranges_, .partitions = partitions_, .errors = errors_};
 }
@@ -68,8 +81,10 @@ void Reclaimer::run() {
             MutexLock lock(mutex_);
             while (!stopping_ && !woken_)
                 if (!wakeup_.wait_for(mutex_, pass_interval)) break;
+            while (!stopping_ && pauses_ > 0) wakeup_.wait(mutex_);
             if (stopping_) return;
             at_once = std::exchange(woken_, false);
+            passing_ = true;
         }
         const UnixNanos now = context_.clock.now();
         Result<void> done = run_once(at_once ? now + context_.settings.reclaim_delay_nanos : now);
@@ -77,6 +92,11 @@ void Reclaimer::run() {
             ++errors_;
             context_.log.error("reclaiming: {}", done.error().describe());
         }
+        {
+            MutexLock lock(mutex_);
+            passing_ = false;
+        }
+        wakeup_.notify_all();
     }
 }
 

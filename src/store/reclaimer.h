@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "base/mutex.h"
@@ -33,6 +34,10 @@ class Reclaimer {
     void stop();
     // A pass soon, whatever the interval: the disk is full.
     void wake();
+
+    // Nothing is reclaimed from now on until what this returns is gone, which may not outlive the
+    // Reclaimer. Waits for the pass that runs.
+    std::shared_ptr<void> pause();
 
     // Everything whose not-before time is at most `now`.
     Result<void> run_once(UnixNanos now);
@@ -60,6 +65,8 @@ class Reclaimer {
     ConditionVariable wakeup_;
     bool stopping_ GUARDED_BY(mutex_) = false;
     bool woken_ GUARDED_BY(mutex_) = false;
+    bool passing_ GUARDED_BY(mutex_) = false;
+    unsigned pauses_ GUARDED_BY(mutex_) = 0;
     std::thread thread_;
 };
 

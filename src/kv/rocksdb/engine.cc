@@ -1,6 +1,7 @@
 #include "kv/rocksdb/engine.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -121,6 +122,16 @@ Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
         ::rocksdb::WriteOptions(), database.family(journal_prefix),
         full_key(partition, journal_key(0)), full_key(partition, journal_key(before)));
     if (!status.ok()) return fail(to_error(status, "trimming the journal"));
+    return {};
+}
+
+Result<void> Engine::checkpoint(const std::string& path) {
+    ::rocksdb::Checkpoint* made = nullptr;
+    ::rocksdb::Status status =
+        ::rocksdb::Checkpoint::Create(&implementation_->database->db(), &made);
+    const std::unique_ptr<::rocksdb::Checkpoint> checkpoint(made);
+    if (status.ok()) status = checkpoint->CreateCheckpoint(path);
+    if (!status.ok()) return fail(to_error(status, "copying the database"));
     return {};
 }
 

@@ -49,6 +49,10 @@ class Engine final : public kv::Engine {
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
     void stop() override;
 
+    // The database as it is at one moment, in a new folder that can be opened like this one; files
+    // that never change are hard links where the file system can make them.
+    Result<void> checkpoint(const std::string& path);
+
     Stats stats() const;
 
   private:
