@@ -23,6 +23,7 @@ constexpr std::string_view reference_value = "1";
 
 // Home partition -> blob, referrer.
 using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
+using Extents = google::protobuf::RepeatedPtrField<meta::Extent>;
 
 void add_reference(References& references, const meta::Extent& extent) {
     references[extent.home()].emplace(extent.blob(), extent.referrer());
@@ -45,106 +46,156 @@ struct ObjectStore::Shared {
     References references;              // the new user's
 };
 
-Result<ObjectStore::Shared> ObjectStore::share_source(
-    const Bucket& bucket, const std::string& key, const std::optional<meta::VersionName>& version,
-    const Precondition& precondition, const Cut& cut) {
-    const std::string source_referrer = random_bytes(referrer_bytes),
-                      new_referrer = random_bytes(referrer_bytes);
-    Shared shared;
-    Fate fate = Fate::not_committed;
-    References put_elsewhere;  // in homes other than the source's partition, before the commit
-    auto build = [&](Transaction& transaction) -> Result<void> {
-        shared = Shared();
-        TRY(Found found, find(bucket, key, version));
-        if (found.record.delete_marker())
-            return fail(version ? Code::invalid_request : Code::no_such_key);
-        if (precondition) TRY_VOID(precondition(&found.record));
-        shared.record = found.record;
-        shared.length = found.record.size_bytes();
-        if (cut) {
-            TRY(const auto range, cut(found.record.size_bytes()));
-            if (range) {
-                shared.offset = range->offset;
-                shared.length = range->length;
-            }
-        }
-        const std::string body_row = meta::body_row(key, found.record.version());
-        const bool has_row =
-            found.record.body() == meta::BODY_INLINE || found.record.parts_count() > 0;
-        std::optional<std::string> body_bytes;
-        if (has_row) {
-            TRY(body_bytes, transaction.get(body_row));
-            if (!body_bytes) return fail(Code::conflict, "the source went while it was copied");
-        }
-        if (found.record.body() == meta::BODY_INLINE) shared.inline_bytes = *body_bytes;
-        meta::PartTable table;
-        if (found.record.parts_count() > 0) {
-            TRY(table, meta::decode<meta::PartTable>(*body_bytes));
-            shared.parts.assign(table.parts().begin(), table.parts().end());
-        }
-        const bool in_table = found.record.body() == meta::BODY_TABLE;
-        auto& extents = in_table ? *table.mutable_extents() : *found.record.mutable_extents();
-        if (extents.empty()) return {};
+// One way of sharing a source, tried again when somebody changed it meanwhile.
+class ObjectStore::Sharing {
+  public:
+    Sharing(ObjectStore& store, const Bucket& bucket, const std::string& key,
+            const std::optional<meta::VersionName>& version, const Precondition& precondition,
+            const Cut& cut)
+        : store_(store),
+          bucket_(bucket),
+          key_(key),
+          version_(version),
+          precondition_(precondition),
+          cut_(cut) {}
 
-        const std::string row =
-            found.latest ? meta::current_row(key) : meta::version_row(key, found.record.version());
+    Result<Shared> run() {
+        constexpr int attempts_max = 100;
+        for (int attempt = 0;; ++attempt) {
+            Fate fate = Fate::not_committed;
+            auto build = [this](Transaction& transaction) { return this->build(transaction); };
+            Result<void> done = transact(store_.context_, bucket_.partition, build, &fate);
+            if (!done && done.error().code() == Code::conflict && attempt < attempts_max) continue;
+            release_unused(done.has_value() || fate == Fate::unknown);
+            if (!done) return fail(std::move(done).error());
+            return std::move(shared_);
+        }
+    }
+
+  private:
+    Result<void> build(Transaction& transaction) {
+        shared_ = Shared();
+        table_.Clear();
+        TRY_VOID(read_source());
+        TRY_VOID(read_body(transaction));
+        const bool in_table = found_.record.body() == meta::BODY_TABLE;
+        auto& extents = in_table ? *table_.mutable_extents() : *found_.record.mutable_extents();
+        if (!extents.empty()) {
+            TRY_VOID(refer(transaction, extents));
+        }
+        shared_.record = std::move(found_.record);
+        return {};
+    }
+
+    Result<void> read_source() {
+        TRY(found_, store_.find(bucket_, key_, version_));
+        if (found_.record.delete_marker())
+            return fail(version_ ? Code::invalid_request : Code::no_such_key);
+        if (precondition_) TRY_VOID(precondition_(&found_.record));
+        shared_.length = found_.record.size_bytes();
+        if (!cut_) return {};
+        TRY(const auto range, cut_(found_.record.size_bytes()));
+        if (!range) return {};
+        shared_.offset = range->offset;
+        shared_.length = range->length;
+        return {};
+    }
+
+    Result<void> read_body(Transaction& transaction) {
+        const bool is_inline = found_.record.body() == meta::BODY_INLINE;
+        if (!is_inline && found_.record.parts_count() == 0) return {};
+        TRY(const std::optional<std::string> bytes, transaction.get(body_row()));
+        if (!bytes) return fail(Code::conflict, "the source went while it was copied");
+        if (is_inline) shared_.inline_bytes = *bytes;
+        if (found_.record.parts_count() == 0) return {};
+        TRY(table_, meta::decode<meta::PartTable>(*bytes));
+        shared_.parts.assign(table_.parts().begin(), table_.parts().end());
+        return {};
+    }
+
+    // The source says that it shares its blobs; both users have references to them.
+    Result<void> refer(Transaction& transaction, Extents& extents) {
+        const std::string row = found_.latest ? meta::current_row(key_)
+                                              : meta::version_row(key_, found_.record.version());
         TRY(std::optional<std::string> as_read, transaction.get(row));
-        if (as_read != meta::encode(found.record))
+        if (as_read != meta::encode(found_.record))
             return fail(Code::conflict, "the source changed while it was copied");
         References references;
         bool source_changes = false;
         for (meta::Extent& extent : extents) {
             if (!extent.referrer().empty()) continue;
-            extent.set_referrer(source_referrer);
+            extent.set_referrer(source_referrer_);
             add_reference(references, extent);
             source_changes = true;
         }
-        shared.extents = cut_extents(extents, shared.offset, shared.length);
-        for (meta::Extent& extent : shared.extents) {
-            extent.set_referrer(new_referrer);
+        shared_.extents = cut_extents(extents, shared_.offset, shared_.length);
+        for (meta::Extent& extent : shared_.extents) {
+            extent.set_referrer(new_referrer_);
             add_reference(references, extent);
-            add_reference(shared.references, extent);
+            add_reference(shared_.references, extent);
         }
         transaction.batch().require(row, std::move(as_read));
         if (source_changes) {
-            found.record.set_revision(found.record.revision() + 1);
-            transaction.batch().put(row, meta::encode(found.record));
-            if (in_table) transaction.batch().put(body_row, meta::encode(table));
+            found_.record.set_revision(found_.record.revision() + 1);
+            transaction.batch().put(row, meta::encode(found_.record));
+            if (found_.record.body() == meta::BODY_TABLE)
+                transaction.batch().put(body_row(), meta::encode(table_));
         }
-        for (const auto& [home, users] : references) {
-            if (home == bucket.partition.value()) {
-                put_references(users, transaction.batch());
-                const auto& [blob, referrer] = *users.begin();  // a name that nobody else drew
-                transaction.prove_by(
-                    {meta::reference_row(blob, referrer), std::string(reference_value)});
-                continue;
-            }
-            kv::Batch batch;
-            put_references(users, batch);
-            put_elsewhere[home].insert(users.begin(), users.end());
-            Result<kv::Committed> put =
-                kv::commit_and_wait(context_.kv, kv::PartitionId(home), std::move(batch));
-            // The home of a blob outlives every user, so the source went.
-            if (!put && put.error().code() == Code::not_found)
-                return fail(Code::conflict, "the source went while it was copied");
-            TRY_VOID(put);
-        }
-        shared.record = std::move(found.record);
+        for (const auto& [home, users] : references) TRY_VOID(put(transaction, home, users));
         return {};
-    };
-    constexpr int attempts_max = 100;
-    for (int attempt = 0;; ++attempt) {
-        Result<void> done = transact(context_, bucket.partition, build, &fate);
-        if (!done && done.error().code() == Code::conflict && attempt < attempts_max) continue;
-        // An earlier attempt may have seen another source.
-        for (auto& [home, users] : put_elsewhere) {
-            if (done || fate == Fate::unknown)
-                for (const auto& user : shared.references[home]) users.erase(user);
-        }
-        release(put_elsewhere);
-        if (!done) return fail(std::move(done).error());
-        return shared;
     }
+
+    // With the commit where the home is the source's partition, else before it.
+    Result<void> put(Transaction& transaction, std::uint64_t home,
+                     const References::mapped_type& users) {
+        if (home == bucket_.partition.value()) {
+            put_references(users, transaction.batch());
+            const auto& [blob, referrer] = *users.begin();  // a name that nobody else drew
+            transaction.prove_by(
+                {meta::reference_row(blob, referrer), std::string(reference_value)});
+            return {};
+        }
+        kv::Batch batch;
+        put_references(users, batch);
+        put_elsewhere_[home].insert(users.begin(), users.end());
+        const Result<kv::Committed> done =
+            kv::commit_and_wait(store_.context_.kv, kv::PartitionId(home), std::move(batch));
+        if (done) return {};
+        // The home of a blob outlives every user, so the source went.
+        if (done.error().code() == Code::not_found)
+            return fail(Code::conflict, "the source went while it was copied");
+        return fail(done.error());
+    }
+
+    // An earlier attempt may have seen another source.
+    void release_unused(bool shared_is_used) {
+        for (auto& [home, users] : put_elsewhere_) {
+            if (!shared_is_used) continue;
+            for (const auto& user : shared_.references[home]) users.erase(user);
+        }
+        store_.release(put_elsewhere_);
+    }
+
+    std::string body_row() const { return meta::body_row(key_, found_.record.version()); }
+
+    ObjectStore& store_;
+    const Bucket& bucket_;
+    const std::string& key_;
+    const std::optional<meta::VersionName>& version_;
+    const Precondition& precondition_;
+    const Cut& cut_;
+    const std::string source_referrer_ = random_bytes(referrer_bytes);
+    const std::string new_referrer_ = random_bytes(referrer_bytes);
+    Found found_;
+    meta::PartTable table_;
+    Shared shared_;
+    References put_elsewhere_;  // in homes other than the source's partition
+};
+
+Result<ObjectStore::Shared> ObjectStore::share_source(
+    const Bucket& bucket, const std::string& key, const std::optional<meta::VersionName>& version,
+    const Precondition& precondition, const Cut& cut) {
+    return Sharing(*this, bucket, key, version, precondition, cut).run();
 }
 
 // The new users did not come to be. Their references go by way of the reclaimer, since the source

@@ -260,6 +260,7 @@ class ObjectStore {
   private:
     // A source whose blobs somebody else may use too now (copy.cc).
     struct Shared;
+    class Sharing;
     // Home partition -> blob, referrer.
     using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
     using Cut = std::function<Result<std::optional<ByteRange>>(std::uint64_t size)>;
