@@ -173,11 +173,15 @@ TEST_F(NetTest, BlockingWorkRunsElsewhereAndComesBack) {
 }
 
 TEST_F(NetTest, AFullPoolIsSlowDown) {
-    std::promise<void> open;
+    std::promise<void> open, begun;
     const std::shared_future<void> gate = open.get_future().share();
     io::BlockingPool pool(1, 1);
-    while (pool.submit([gate] { gate.wait(); })) {
-    }
+    ASSERT_TRUE(pool.submit([gate, &begun] {
+        begun.set_value();
+        gate.wait();
+    }));
+    begun.get_future().wait();
+    ASSERT_TRUE(pool.submit([gate] { gate.wait(); }));
     const Result<std::thread::id> refused = run(thread_of_work(pool));
     open.set_value();
     ASSERT_FALSE(refused);
