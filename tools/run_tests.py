@@ -23,6 +23,8 @@ BUILD = ROOT / "build"
 SANITIZED_TESTS = ["tests/s3", "-m", "not slow"]
 # Each has servers of its own.
 WORKERS = 2
+# A stage that hangs is a failure, not a build that never ends.
+STAGE_SECONDS_MAX = 1500
 
 
 class Tally:
@@ -55,15 +57,24 @@ class Tally:
 
 
 def run_logged(command: list[str], variables: dict[str, str], log: pathlib.Path) -> int:
-    """Runs a command, its output to a file; its exit code, or 127 if there is no such program."""
+    """Runs a command, its output to a file; its exit code, 127 if there is no such program, 124 if it does not end."""
     with log.open("w") as out:
         try:
             return subprocess.run(
-                command, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, check=False
+                command,
+                cwd=ROOT,
+                env=variables,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=STAGE_SECONDS_MAX,
             ).returncode
         except FileNotFoundError:
             out.write(f"{command[0]} is not on this machine; tools/setup --test installs it\n")
             return 127
+        except subprocess.TimeoutExpired:
+            out.write(f"\nnot over after {STAGE_SECONDS_MAX} s, and killed\n")
+            return 124
 
 
 def stage(name: str, command: list[str], variables: dict[str, str] | None = None) -> bool:
