@@ -10,6 +10,7 @@ import xxhash
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
 from expect import s3_error
 
 MiB = 1024 * 1024

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from expect import s3_error
 
 LISTERS = ["list_objects", "list_objects_v2"]

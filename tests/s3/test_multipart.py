@@ -8,6 +8,7 @@ import time
 import urllib.parse
 
 import pytest
+
 from expect import s3_error
 
 MiB = 1024 * 1024

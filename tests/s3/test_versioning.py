@@ -1,4 +1,5 @@
 import pytest
+
 from expect import s3_error
 
 
