@@ -15,6 +15,14 @@ constexpr std::size_t trailer_lines_max = 64;
 // Small chunks come many at a time.
 constexpr std::size_t receive_bytes = 64 * 1024;
 
+// In a line of chunked coding: a bare CR ends a line to some readers, NUL a text.
+bool has_control_character(std::string_view line) {
+    return std::ranges::any_of(line, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+    });
+}
+
 // RFC 9112 7.1: hexadecimal digits, then perhaps an extension.
 std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
     std::uint64_t size = 0;
@@ -83,6 +91,7 @@ net::Task<Result<std::string>> BodyReader::read_line() {
             if (line.empty() || line.back() != '\r' || line.size() > line_bytes_max)
                 co_return fail(Code::invalid_encoding);
             line.pop_back();
+            if (has_control_character(line)) co_return fail(Code::invalid_encoding);
             co_return line;
         }
         line += waiting;
@@ -116,6 +125,13 @@ net::Task<Result<void>> BodyReader::next_chunk() {
 
 net::Task<Result<std::size_t>> BodyReader::read_some(std::span<std::byte> out) {
     if (at_end_ || out.empty()) co_return std::size_t(0);
+    if (failed_) co_return fail(Code::incomplete_body);
+    Result<std::size_t> count = co_await read_next(out);
+    failed_ = !count;
+    co_return count;
+}
+
+net::Task<Result<std::size_t>> BodyReader::read_next(std::span<std::byte> out) {
     if (must_continue_) CO_TRY_VOID(co_await send_continue());
     if (chunked_ && left_ == 0) {
         CO_TRY_VOID(co_await next_chunk());

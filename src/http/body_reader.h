@@ -40,6 +40,8 @@ class BodyReader {
     net::Task<Result<std::size_t>> read_some(std::span<std::byte> out);
 
     bool at_end() const { return at_end_; }
+    // Nobody knows where a body ends that could not be read.
+    bool failed() const { return failed_; }
     // Has the client been told to send, or did it never wait?
     bool asked_for() const { return !must_continue_; }
     std::uint64_t bytes_read() const { return bytes_read_; }
@@ -47,6 +49,7 @@ class BodyReader {
     std::uint64_t announced() const { return chunked_ ? 0 : left_; }
 
   private:
+    net::Task<Result<std::size_t>> read_next(std::span<std::byte> out);
     net::Task<Result<void>> send_continue();
     net::Task<Result<std::size_t>> receive(std::span<std::byte> out);
     net::Task<Result<std::size_t>> read_raw(std::span<std::byte> out);
@@ -60,6 +63,7 @@ class BodyReader {
     bool at_end_;
     std::uint64_t left_;        // of the body, or of the chunk
     bool after_chunk_ = false;  // its line end is still to come
+    bool failed_ = false;
     std::uint64_t bytes_read_ = 0;
 };
 

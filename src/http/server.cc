@@ -70,8 +70,13 @@ class Server::Session {
         BodyReader body(connection_, buffer_, head);
         connection_.set_timeout(parts_.limits.stall_timeout_ms);
         const Response response = co_await answer(head, body);
-        const bool drained = co_await drain(body, response);
-        const bool keep = head.keep_alive && drained && !response.close && !server_.draining();
+        // A refusal does not wait for the body that it refuses. A long reply does: a client that is
+        // still sending may not read it.
+        const bool is_short = response.files.empty() && response.body.size() <= receive_bytes;
+        bool drained = body.at_end() || (!is_short && co_await drain(body, response));
+        const bool drains_later = !drained && is_short && is_worth_draining(body, response);
+        const bool keep =
+            head.keep_alive && (drained || drains_later) && !response.close && !server_.draining();
         const std::uint64_t out_before = connection_.bytes_out();
         const Result<void> sent = co_await send(head, response, keep);
         if (response.on_sent) {
@@ -80,8 +85,9 @@ class Server::Session {
                               .bytes_out = out - std::min<std::uint64_t>(out, out_.size()),
                               .complete = sent.has_value()});
         }
+        if (keep && drains_later && sent) drained = co_await drain(body, response);
         peer_may_send_ = !drained;
-        co_return keep&& sent.has_value();
+        co_return keep&& drained&& sent.has_value();
     }
 
     net::Task<Response> answer(const RequestHead& head, BodyReader& body) {
@@ -133,13 +139,17 @@ class Server::Session {
         }
     }
 
+    // A client that waits for 100 Continue and gets a final answer sends no body, or it may: end
+    // the connection.
+    static bool is_worth_draining(const BodyReader& body, const Response& response) {
+        return body.asked_for() && !body.failed() && !response.close &&
+               body.announced() <= drained_bytes_max;
+    }
+
     // Whether the connection stands at the next request's first byte.
     net::Task<bool> drain(BodyReader& body, const Response& response) {
         if (body.at_end()) co_return true;
-        // A client that waits for 100 Continue and gets a final answer sends no body, or it may:
-        // end the connection.
-        if (!body.asked_for() || response.close || body.announced() > drained_bytes_max)
-            co_return false;
+        if (!is_worth_draining(body, response)) co_return false;
         std::vector<std::byte> scratch(receive_bytes);
         for (std::uint64_t drained = 0; drained < drained_bytes_max;) {
             const Result<std::size_t> count = co_await body.read_some(scratch);

@@ -129,6 +129,7 @@ TEST(Server, RefusesBrokenChunks) {
           std::string(" 1\r\na"), std::string("0x1\r\na"), std::string("1 2\r\na"),
           std::string("1\na"), std::string("3\r\nabcd\r\n0\r\n\r\n"),
           std::string("3\r\nabc0\r\n\r\n"), std::string("10000000000000000\r\n"),
+          std::string("1;a\rb\r\na\r\n0\r\n\r\n"), std::string("0\r\nA: b\rC: d\r\n\r\n"),
           "1;" + std::string(5000, 'x') + "\r\n", "0\r\n" + std::string(5000, 'x') + "\r\n\r\n"}) {
         Client client = Client::tcp(server.port());
         const auto reply =
@@ -178,6 +179,16 @@ TEST(Server, PassesOverASmallBodyThatNobodyRead) {
             ->status,
         403u);
     EXPECT_EQ(client.ask(post("/echo", "next"))->body, "next");
+}
+
+TEST(Server, RefusesBeforeASmallBodyComes) {
+    TestServer server;
+    Client client = Client::tcp(server.port());
+    const auto reply = client.ask(post_with("Content-Length: 1000\r\n", "/unread"));
+    ASSERT_TRUE(reply) << "what the body is does not matter";
+    EXPECT_EQ(reply->status, 403u);
+    client.send(std::string(1000, 'x'));
+    EXPECT_EQ(client.ask(post("/echo", "next"))->body, "next") << "the body is passed over later";
 }
 
 TEST(Server, TellsAClientThatStillSendsWhyItEnds) {

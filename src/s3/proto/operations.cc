@@ -85,6 +85,8 @@ const OperationInfo& operation_info(Operation operation) {
 }
 
 Result<Operation> route(const RequestView& request) {
+    // "//key" is no request for the list of buckets.
+    if (request.bucket.empty() && !request.key.empty()) return fail(Code::invalid_bucket_name);
     const Level level = request.bucket.empty() ? Level::service
                         : request.key.empty()  ? Level::bucket
                                                : Level::object;

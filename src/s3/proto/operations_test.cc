@@ -84,6 +84,7 @@ TEST(Routing, NeverTakesAnUnknownUseOfASubResourceForTheObjectOrTheBucket) {
 TEST(Routing, RefusesMethodsAndFormUploads) {
     EXPECT_EQ(routed({"PATCH", "b", "k", {}}), "method_not_allowed");
     EXPECT_EQ(routed({"DELETE", "", "", {}}), "method_not_allowed");
+    EXPECT_EQ(routed({"GET", "", "k", {}}), "invalid_bucket_name");
     EXPECT_EQ(routed({"POST", "b", "", {}}), "not_implemented");
 }
 

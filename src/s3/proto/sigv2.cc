@@ -98,6 +98,23 @@ std::string canonical_query(const RequestView& view) {
     return chosen.empty() ? std::string() : fmt::format("?{}", fmt::join(chosen, "&"));
 }
 
+bool is_sub_resource(std::string_view parameter) {
+    return std::ranges::binary_search(sub_resources, parameter.substr(0, parameter.find('=')));
+}
+
+// Values are signed as they are, so one that holds "&versionId=..." reads like two parameters.
+bool is_ambiguous(const RequestView& view) {
+    for (const NamedText& parameter : view.query) {
+        if (!std::ranges::binary_search(sub_resources, parameter.name)) continue;
+        for (std::size_t at = parameter.value.find('&'); at != std::string_view::npos;
+             at = parameter.value.find('&', at + 1)) {
+            const std::string_view rest = parameter.value.substr(at + 1);
+            if (is_sub_resource(rest.substr(0, rest.find('&')))) return true;
+        }
+    }
+    return false;
+}
+
 bool has_amz_date(const SignedRequest& request) {
     return request.view.header("x-amz-date").has_value();
 }
@@ -190,6 +207,7 @@ std::string string_to_sign_v2(const SignedRequest& request, const SignatureV2& s
 Result<void> verify_v2(const SignedRequest& request, const SignatureV2& signature,
                        std::string_view secret, UnixNanos now) {
     TRY_VOID(check_time(request, signature, now));
+    if (is_ambiguous(request.view)) return fail(Code::signature_does_not_match);
     const std::string bucket =
         request.bucket_in_host ? "/" + std::string(request.view.bucket) : std::string();
     const auto matches = [&](std::string_view path) {

@@ -204,6 +204,9 @@ Result<SignatureV4> parse_query(const RequestView& view) {
                          "Query-string authentication version 4 requires the X-Amz-Algorithm, "
                          "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
                          "X-Amz-Expires parameters.");
+    // The one parameter that the signature does not cover.
+    if (std::ranges::count(view.query, "X-Amz-Signature", &NamedText::name) > 1)
+        return malformed(signature, "X-Amz-Signature must be there once");
     if (*algorithm != "AWS4-HMAC-SHA256")
         return malformed(signature, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
     TRY_VOID(set_credential(signature, *credential));

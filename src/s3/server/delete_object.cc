@@ -1,10 +1,12 @@
 #include "s3/proto/model_object.h"
+#include "s3/proto/names.h"
 #include "s3/server/preconditions.h"
 #include "s3/server/verbs.h"
 
 namespace weir::s3 {
 
 Result<Reply> delete_object(const Call& call) {
+    TRY_VOID(check_object_key(call.view.key));
     TRY(const DeleteObjectRequest request, parse<DeleteObjectRequest>(call.view));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(std::optional<meta::VersionName> version, version_name(request.version_id));

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "s3/proto/model_object.h"
+#include "s3/proto/names.h"
 #include "s3/server/preconditions.h"
 #include "s3/server/verbs.h"
 
@@ -9,6 +10,7 @@ namespace weir::s3 {
 namespace {
 
 Result<store::RemoveRequest> to_request(const ObjectIdentifier& object) {
+    TRY_VOID(check_object_key(object.key));
     store::RemoveRequest request{.key = object.key, .version = {}, .precondition = {}};
     if (object.version_id && !object.version_id->empty()) {
         request.version = meta::parse_version_id(*object.version_id);

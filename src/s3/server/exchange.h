@@ -5,6 +5,7 @@
 // Owned by the service's coroutine, on one core at a time; the blocking pool reads it while the
 // coroutine waits.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct Exchange {
     Target target = {};
     Place place = {};
     RequestView view = {};
+    // Values of the view that no single field of the head holds, by the field's name.
+    std::map<std::string_view, std::string> joined_fields = {};
     Operation operation = Operation::ListBuckets;
     Identity identity = {};
     // Element names and values that an error reply adds.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "base/bytes.h"
@@ -22,6 +23,24 @@ std::string new_request_id() {
     thread_local std::uint64_t next = random_u64();
     next += 0x9e3779b97f4a7c15ULL;
     return fmt::format("{:016X}", next);
+}
+
+// Fields of one name are one field, their values joined (RFC 9110 5.3): signatures read them so,
+// and what is signed must be what the verbs see.
+void add_header(Exchange& exchange, const http::Field& field) {
+    std::vector<NamedText>& headers = exchange.view.headers;
+    const auto known = std::ranges::find_if(headers, [&](const NamedText& header) {
+        return equal_ignoring_case(header.name, field.name);
+    });
+    if (known == headers.end()) {
+        headers.push_back({field.name, field.value});
+        return;
+    }
+    std::string& joined = exchange.joined_fields[known->name];
+    if (joined.empty()) joined = known->value;
+    joined += ',';
+    joined += field.value;
+    known->value = joined;
 }
 
 void add_ids(http::Response& response, const std::string& request_id) {
@@ -56,8 +75,7 @@ Result<void> Service::read_head(Exchange& exchange) {
     view.bucket = exchange.place.bucket;
     view.key = exchange.place.key;
     for (const auto& [name, value] : exchange.target.query) view.query.push_back({name, value});
-    for (const http::Field& field : exchange.head.fields)
-        view.headers.push_back({field.name, field.value});
+    for (const http::Field& field : exchange.head.fields) add_header(exchange, field);
     return {};
 }
 
@@ -87,7 +105,8 @@ net::Task<Result<http::Response>> Service::dispatch(Exchange& exchange) {
     const Verb verb = verb_of(exchange.operation);
     if (verb == nullptr) co_return fail(not_implemented(exchange.operation));
     std::string xml;
-    if (has_xml_body(exchange.operation) && !exchange.body.at_end()) {
+    // An empty one too: it may not be the one that was signed.
+    if (has_xml_body(exchange.operation)) {
         CO_TRY(Payload payload, Payload::from(exchange));
         CO_TRY(xml, co_await payload.read_whole(parts_.limits.xml_body_bytes_max));
     }
@@ -99,6 +118,9 @@ net::Task<Result<http::Response>> Service::dispatch(Exchange& exchange) {
 http::Response Service::write_failure(const Exchange& exchange, const Error& error) {
     std::vector<NamedText> details;
     for (const auto& [name, value] : exchange.error_details) details.push_back({name, value});
+    // A target that could not be parsed may hold any bytes.
+    std::string_view resource = exchange.target.path;
+    if (resource.empty()) resource = "/";
     if (error.code() == Code::no_such_bucket || error.code() == Code::bucket_not_empty)
         details.push_back({"BucketName", exchange.view.bucket});
     if (error.code() == Code::no_such_key || error.code() == Code::no_such_version)
@@ -108,7 +130,7 @@ http::Response Service::write_failure(const Exchange& exchange, const Error& err
         error.code() != Code::slow_down)
         parts_.log.error("request {}: {}", exchange.request_id, error.describe());
     http::Response response =
-        to_response(write_error(error, {.resource = exchange.target.path,
+        to_response(write_error(error, {.resource = resource,
                                         .request_id = exchange.request_id,
                                         .host_id = host_id,
                                         .head_request = exchange.head.method == "HEAD",
