@@ -142,18 +142,16 @@ def python_findings() -> list[str]:
     ruff = pathlib.Path(sys.executable).parent / "ruff"
     if not ruff.exists():
         return ["tools/tidy.py:1: ruff is missing; .venv/bin/python tools/tidy.py has it"]
-    findings = []
-    # No cache: what is first-party depends on other files than the one that is looked at.
-    for command in (["check", "--output-format", "concise"], ["format", "--check"]):
-        result = subprocess.run(
-            [str(ruff), *command, "--quiet", "--no-cache", "tools", "tests"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
+
+    def lines(*command: str) -> list[str]:
+        # No cache: what is first-party depends on other files than the one that is looked at.
+        told = subprocess.run(
+            [str(ruff), *command, "--no-cache", "tools", "tests"], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        findings += [line for line in result.stdout.splitlines() if line and not line.startswith("Found")]
-    return findings
+        return told.stdout.splitlines()
+
+    wrong = [line for line in lines("check", "--quiet", "--output-format", "concise") if line]
+    return wrong + [f"{line.split()[-1]}: ruff would format it" for line in lines("format", "--check") if " --> " in line]
 
 
 def excepted(finding: str) -> bool:
