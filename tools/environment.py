@@ -22,6 +22,7 @@ AWS_CLI = VENV / "aws-cli" / "bin" / "aws"
 LOCKS = ROOT / "tests" / "env"
 JS = ROOT / "tests" / "clients" / "js"
 GO = ROOT / "tests" / "clients" / "go"
+LINEARIZABILITY = ROOT / "tests" / "linearizability"
 BUILT = ROOT / "build" / "clients"
 # Programs at their newest versions, which come before the machine's own on the PATH of `./run-tests --latest`.
 NEWEST = BUILT / "newest"
@@ -148,6 +149,13 @@ def make_go(run: Run, latest: bool = False) -> bool:
     return run("go: build", ["go", "-C", str(source), "build", "-o", str(BUILT / "go-client"), "."])
 
 
+def make_linearizability(run: Run, _latest: bool = False) -> bool:
+    """What records and judges histories (tests/linearizability); a checker has no newest version to be tested with."""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    output = str(BUILT / "linearizability")
+    return run("linearizability: build", ["go", "-C", str(LINEARIZABILITY), "build", "-o", output, "."])
+
+
 def make_rclone(run: Run, latest: bool = False) -> bool:
     """The newest rclone; the one that is tested otherwise is Debian's, which tools/setup installs."""
     return not latest or run("rclone: newest", ["env", f"GOBIN={NEWEST}", "go", "install", "github.com/rclone/rclone@latest"])
@@ -155,7 +163,7 @@ def make_rclone(run: Run, latest: bool = False) -> bool:
 
 def make_all(run: Run, latest: bool = False) -> dict[str, bool]:
     """Every client, and whether it can be used; one that cannot does not hold up the others."""
-    makers = [make_clients, make_aws_cli, make_torch, make_js, make_go, make_rclone]
+    makers = [make_clients, make_aws_cli, make_torch, make_js, make_go, make_linearizability, make_rclone]
     return {maker.__name__: maker(run, latest) for maker in makers}
 
 
