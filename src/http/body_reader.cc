@@ -63,7 +63,9 @@ net::Task<Result<void>> BodyReader::send_continue() {
 }
 
 net::Task<Result<std::size_t>> BodyReader::receive(std::span<std::byte> out) {
+    connection_.pause_reads_at(pause_at_);
     Result<std::size_t> count = co_await connection_.read_some(out);
+    connection_.pause_reads_at(std::nullopt);
     if (!count && count.error().code() == Code::timeout) co_return fail(Code::request_timeout);
     if (count && *count == 0) co_return fail(Code::incomplete_body);
     co_return count;
@@ -80,40 +82,42 @@ net::Task<Result<std::size_t>> BodyReader::read_raw(std::span<std::byte> out) {
     co_return co_await receive(out);
 }
 
+// Takes nothing before the line is whole, so that it can be tried again.
 net::Task<Result<std::string>> BodyReader::read_line() {
-    std::string line;
     for (;;) {
         const std::string_view waiting = as_text(buffer_.bytes());
         const std::size_t newline = waiting.find('\n');
+        if (std::min(newline, waiting.size()) > line_bytes_max)
+            co_return fail(Code::invalid_encoding);
         if (newline != std::string_view::npos) {
-            line += waiting.substr(0, newline);
+            std::string line(waiting.substr(0, newline));
             buffer_.consume(newline + 1);
-            if (line.empty() || line.back() != '\r' || line.size() > line_bytes_max)
-                co_return fail(Code::invalid_encoding);
+            if (!line.ends_with('\r')) co_return fail(Code::invalid_encoding);
             line.pop_back();
             if (has_control_character(line)) co_return fail(Code::invalid_encoding);
             co_return line;
         }
-        line += waiting;
-        buffer_.consume(waiting.size());
-        if (line.size() > line_bytes_max) co_return fail(Code::invalid_encoding);
         CO_TRY(const std::size_t count, co_await receive(buffer_.prepare(receive_bytes)));
         buffer_.committed(count);
     }
 }
 
 net::Task<Result<void>> BodyReader::next_chunk() {
-    if (std::exchange(after_chunk_, false)) {
+    if (after_chunk_) {
         CO_TRY(const std::string line, co_await read_line());
         if (!line.empty()) co_return fail(Code::invalid_encoding);
+        after_chunk_ = false;
     }
-    CO_TRY(const std::string line, co_await read_line());
-    const std::optional<std::uint64_t> size = parse_chunk_size(line);
-    if (!size) co_return fail(Code::invalid_encoding);
-    left_ = *size;
-    if (left_ > 0) co_return Result<void>();
+    if (!in_trailers_) {
+        CO_TRY(const std::string line, co_await read_line());
+        const std::optional<std::uint64_t> size = parse_chunk_size(line);
+        if (!size) co_return fail(Code::invalid_encoding);
+        left_ = *size;
+        if (left_ > 0) co_return Result<void>();
+        in_trailers_ = true;
+    }
     // Trailers of HTTP itself; S3's own are inside aws-chunked.
-    for (std::size_t lines = 0; lines < trailer_lines_max; ++lines) {
+    for (; trailer_lines_ < trailer_lines_max; ++trailer_lines_) {
         CO_TRY(const std::string trailer, co_await read_line());
         if (trailer.empty()) {
             at_end_ = true;
@@ -127,7 +131,7 @@ net::Task<Result<std::size_t>> BodyReader::read_some(std::span<std::byte> out) {
     if (at_end_ || out.empty()) co_return std::size_t(0);
     if (failed_) co_return fail(Code::incomplete_body);
     Result<std::size_t> count = co_await read_next(out);
-    failed_ = !count;
+    failed_ = !count && count.error().code() != Code::would_block;
     co_return count;
 }
 

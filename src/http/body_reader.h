@@ -4,7 +4,9 @@
 //
 // Belongs to its request, on its core.
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +41,11 @@ class BodyReader {
     // request_timeout when it stalls, invalid_encoding for chunks that are none.
     net::Task<Result<std::size_t>> read_some(std::span<std::byte> out);
 
+    // As Connection::pause_reads_at: read_some may fail with would_block, and nothing is lost.
+    void pause_at(std::optional<std::chrono::steady_clock::time_point> moment) {
+        pause_at_ = moment;
+    }
+
     bool at_end() const { return at_end_; }
     // Nobody knows where a body ends that could not be read.
     bool failed() const { return failed_; }
@@ -63,7 +70,10 @@ class BodyReader {
     bool at_end_;
     std::uint64_t left_;        // of the body, or of the chunk
     bool after_chunk_ = false;  // its line end is still to come
+    bool in_trailers_ = false;
+    std::size_t trailer_lines_ = 0;
     bool failed_ = false;
+    std::optional<std::chrono::steady_clock::time_point> pause_at_;
     std::uint64_t bytes_read_ = 0;
 };
 

@@ -70,6 +70,11 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
     if (next) next(Buffer(this, bytes));
 }
 
+bool BufferPool::contended() const {
+    MutexLock lock(mutex_);
+    return !waiting_.empty();
+}
+
 std::size_t BufferPool::in_use() const {
     MutexLock lock(mutex_);
     return made_ - free_.size();

@@ -54,6 +54,8 @@ class BufferPool {
 
     std::size_t buffer_bytes() const { return buffer_bytes_; }
     std::size_t in_use() const;
+    // Does anybody wait for one?
+    bool contended() const;
 
   private:
     friend class Buffer;

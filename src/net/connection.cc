@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -82,9 +83,10 @@ void Connection::set_timeout(std::uint64_t timeout_ms) {
 }
 
 void Connection::check_deadline(std::chrono::steady_clock::time_point now) {
-    if (!waiting_ || now < *deadline_) return;
-    timed_out_ = true;
-    descriptor_.cancel();
+    if (!waiting_) return;
+    timed_out_ = now >= *deadline_;
+    paused_ = pause_at_ && now >= *pause_at_;
+    if (timed_out_ || paused_) descriptor_.cancel();
 }
 
 void Connection::cut_off() {
@@ -108,6 +110,7 @@ Task<Result<void>> Connection::wait(Want want) {
     waiting_ = false;
     core_.take_turn();
     CO_TRY_VOID(interrupted());
+    if (std::exchange(paused_, false)) co_return fail(Code::would_block);
     if (error) co_return fail(Code::io_error, "waiting for a socket: " + error.message());
     co_return Result<void>();
 }

@@ -38,6 +38,11 @@ class Connection {
     Task<Result<void>> handshake();
     // At least one byte; 0 where the peer has ended.
     Task<Result<std::size_t>> read_some(std::span<std::byte> out);
+    // A read that still waits after this moment fails with would_block, soon, and may be tried
+    // again; nullopt: only the timeout ends it.
+    void pause_reads_at(std::optional<std::chrono::steady_clock::time_point> moment) {
+        pause_at_ = moment;
+    }
     // All of the bytes; `more`: something follows at once, so a packet may wait for it.
     Task<Result<void>> write(std::span<const std::byte> bytes, bool more);
     Task<Result<void>> write(std::span<const std::byte> head, std::span<const std::byte> body);
@@ -72,7 +77,9 @@ class Connection {
     std::chrono::milliseconds timeout_{60'000};
     std::optional<std::chrono::steady_clock::time_point>
         deadline_;  // set by the first wait since progress was made
+    std::optional<std::chrono::steady_clock::time_point> pause_at_;
     bool waiting_ = false;
+    bool paused_ = false;
     bool timed_out_ = false;
     bool cut_off_ = false;
     bool idle_ = false;

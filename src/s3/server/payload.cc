@@ -1,6 +1,8 @@
 #include "s3/server/payload.h"
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <chrono>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -12,6 +14,10 @@ namespace {
 
 // Up to this a body is read into memory of its own: a buffer of the pool would be too large for it.
 constexpr std::uint64_t small_bytes_max = 64 * KiB;
+// Buffers are few, and a client that sends a byte now and then must not keep one from the others:
+// so long it may, if nobody waits for one.
+constexpr std::chrono::milliseconds buffer_patience(1000);
+constexpr std::size_t after_pause_bytes = 4 * KiB;
 // aws-chunked adds a line to each chunk of at least 8 KiB, and a trailer.
 constexpr std::size_t chunked_overhead(std::uint64_t bytes) {
     return 1024 + static_cast<std::size_t>(bytes / 16);
@@ -66,6 +72,24 @@ net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out) {
     co_return filled;
 }
 
+net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out, bool& paused) {
+    const auto begin = std::chrono::steady_clock::now();
+    http::BodyReader& body = exchange_->body;
+    std::size_t filled = 0;
+    paused = false;
+    while (filled < out.size()) {
+        body.pause_at(exchange_->buffers.contended() ? begin : begin + buffer_patience);
+        const Result<std::size_t> count = co_await body.read_some(out.subspan(filled));
+        body.pause_at(std::nullopt);
+        paused = !count && count.error().code() == Code::would_block;
+        if (paused) break;
+        if (!count) co_return fail(count.error());
+        if (*count == 0) break;
+        filled += *count;
+    }
+    co_return filled;
+}
+
 Result<void> Payload::consume(std::span<const std::byte> raw, store::BodyWriter& writer) {
     if (writer.size_bytes() + raw.size() > put_bytes_max + small_bytes_max)
         return fail(Code::entity_too_large);
@@ -100,16 +124,33 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
     BackgroundJob job(exchange_->pool, executor);
     Result<void> outcome;
     io::Buffer writing;  // what the job reads
+    bool paused = false;
     for (;;) {
+        std::vector<std::byte> after_pause;
+        if (paused) {
+            // Without a buffer until the client goes on.
+            outcome = co_await job.wait();
+            writing.reset();
+            if (!outcome) break;
+            after_pause.resize(after_pause_bytes);
+            CO_TRY(const std::size_t count, co_await exchange_->body.read_some(after_pause));
+            if (count == 0) break;
+            after_pause.resize(count);
+        }
         io::Buffer receiving = co_await net::acquire_buffer(exchange_->buffers);
-        const Result<std::size_t> count = co_await fill(receiving.bytes());
+        std::ranges::copy(after_pause, receiving.bytes().begin());
+        const Result<std::size_t> count =
+            co_await fill(receiving.bytes().subspan(after_pause.size()), paused);
         // Only now, so that receiving and writing overlap.
         outcome = co_await job.wait();
         if (outcome && !count) outcome = fail(count.error());
-        if (!outcome || *count == 0) break;
+        if (!outcome) break;
+        const std::size_t bytes = after_pause.size() + *count;
+        if (bytes == 0 && paused) continue;
+        if (bytes == 0) break;
         writing = std::move(receiving);
         job.start(
-            [this, &writer, raw = writing.bytes().first(*count)] { return consume(raw, writer); });
+            [this, &writer, raw = writing.bytes().first(bytes)] { return consume(raw, writer); });
     }
     CO_TRY_VOID(std::move(outcome));
     co_return finish();

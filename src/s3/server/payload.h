@@ -42,6 +42,8 @@ class Payload {
 
     // Fills `out` as far as the body goes; less only at its end.
     net::Task<Result<std::size_t>> fill(std::span<std::byte> out);
+    // The same, but less as well, and `paused`, when the client has paused.
+    net::Task<Result<std::size_t>> fill(std::span<std::byte> out, bool& paused);
     // Raw bytes of the body, decoded, to the writer.
     Result<void> consume(std::span<const std::byte> raw, store::BodyWriter& writer);
     Result<void> finish();
