@@ -23,16 +23,14 @@ Result<void> add(const Extents& extents, Needs& needs) {
     return {};
 }
 
-using AddRow = std::function<Result<void>(std::string_view key, std::string_view value)>;
+using AddRow = std::function<Result<void>(const kv::Row& row)>;
 
 Result<void> each_row(kv::Engine& kv, kv::PartitionId partition, char kind, const AddRow& add_row) {
-    Result<void> outcome;
-    TRY_VOID(kv::scan_all(kv, partition, kv::prefix_range(std::string(1, kind)),
-                          [&](std::string_view key, std::string_view value) {
-                              outcome = add_row(key, value);
-                              return outcome.has_value();
-                          }));
-    return outcome;
+    const Result<void> all =
+        kv::each_row(kv, partition, kv::prefix_range(std::string(1, kind)), add_row);
+    // The bucket was being created.
+    if (!all && all.error().code() == Code::not_found) return {};
+    return all;
 }
 
 // The object key of a row of versions.
@@ -55,12 +53,12 @@ Result<void> add_version(kv::Engine& kv, kv::PartitionId partition, std::string_
 
 Result<void> add_bucket(kv::Engine& kv, kv::PartitionId partition, Needs& needs) {
     for (const char kind : {meta::current_prefix, meta::version_prefix})
-        TRY_VOID(each_row(kv, partition, kind, [&](std::string_view row, std::string_view value) {
-            return add_version(kv, partition, row, value, needs);
+        TRY_VOID(each_row(kv, partition, kind, [&](const kv::Row& row) {
+            return add_version(kv, partition, row.key, row.value, needs);
         }));
     return each_row(kv, partition, meta::part_prefix,
-                    [&](std::string_view, std::string_view value) -> Result<void> {
-                        TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(value));
+                    [&](const kv::Row& row) -> Result<void> {
+                        TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(row.value));
                         return add(part.extents(), needs);
                     });
 }

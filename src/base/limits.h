@@ -52,6 +52,9 @@ struct Limits {
     std::size_t commit_group_max = 512;   // batches that share one sync
     std::size_t batch_rows_max = 32'768;
     std::size_t batch_bytes_max = 8 * MiB;
+    // A record that shares its source's blobs puts two references for each, in one batch.
+    std::size_t extents_per_part_max = 8;  // a copied part in more pieces is written anew
+    std::size_t extents_per_object_max = 12'000;
     std::size_t scan_rows_max = 1024;              // one page of kv::Engine::scan
     std::size_t metadata_cache_bytes = 128 * MiB;  // RocksDB's block cache
     std::size_t inline_object_bytes_max = 16 * KiB;

@@ -12,5 +12,7 @@ using Log = spdlog::logger;
 
 // A logger that drops everything, for tests and tools.
 std::shared_ptr<Log> null_log();
+// One for whoever sits before the terminal.
+std::shared_ptr<Log> stderr_log();
 
 }  // namespace weir

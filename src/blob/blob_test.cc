@@ -39,6 +39,7 @@ class TemporaryStore final : public Store {
     }
     std::uint64_t next_sequence() const override { return store_->next_sequence(); }
     Result<Space> space() const override { return store_->space(); }
+    Result<void> room_for(std::uint64_t bytes) override { return store_->room_for(bytes); }
     local::Store& store() { return *store_; }
 
   private:

@@ -126,6 +126,10 @@ class Store {
     virtual std::uint64_t next_sequence() const = 0;
 
     virtual Result<Space> space() const = 0;
+
+    // Code::no_space, with what to do about it, if `bytes` more would eat the reserve that deleting
+    // needs. For what is kept elsewhere on the same disk; a Writer asks by itself.
+    virtual Result<void> room_for(std::uint64_t bytes) = 0;
 };
 
 }  // namespace weir::blob

@@ -24,7 +24,7 @@ constexpr std::array<Command, 12> table{{
      "access keys of the running server", run_keys},
     {"admin", "weir admin limits | status", "bounds and their present use; what the server does",
      run_admin},
-    {"fsck", "weir fsck [--read] [--repair]",
+    {"fsck", "weir fsck [--read] [--repair [--drop-damaged-log]]",
      "proves a data directory, of a running server or a stopped one", run_fsck},
     {"scrub", "weir scrub [--rate-mib N]",
      "reads every byte again and compares it with its checksum", run_scrub},

@@ -63,13 +63,22 @@ int print_check(const nlohmann::json& reply) {
 
 int run_fsck(const std::vector<std::string>& given) {
     std::vector<std::string> arguments = given;
-    const bool repair = take_switch(arguments, "--repair"), read = take_switch(arguments, "--read");
+    const bool repair = take_switch(arguments, "--repair"), read = take_switch(arguments, "--read"),
+               drop_damaged_log = take_switch(arguments, "--drop-damaged-log");
+    if (drop_damaged_log && !repair)
+        return complain("--drop-damaged-log gives up what was logged; it needs --repair too",
+                        misused);
     const Result<Loaded> loaded = load(arguments);
     if (!loaded) return complain(loaded.error().message(), misused);
-    const std::shared_ptr<Log> log = null_log();
-    const Result<inspect::CheckReport> report =
-        inspect::check_offline(loaded->config.data, {.read_bytes = read, .repair = repair}, *log);
+    const std::shared_ptr<Log> log = stderr_log();
+    const Result<inspect::CheckReport> report = inspect::check_offline(
+        loaded->config.data,
+        {.read_bytes = read, .repair = repair, .drop_damaged_log = drop_damaged_log}, *log);
     if (report) return print_check(inspect::to_json(*report));
+    if (drop_damaged_log && report.error().code() == Code::unavailable)
+        return complain(
+            fmt::format("The log of a running server is not damaged: {}", report.error().message()),
+            failed);
     if (report.error().code() != Code::unavailable)
         return complain(report.error().message(), failed);
     return ask(loaded->config, "POST", "/fsck", {{"repair", repair}, {"read", read}}, print_check);

@@ -13,23 +13,22 @@
 #include "meta/records.h"
 #include "meta/version.h"
 #include "store/orphans.h"
+#include "store/partitions.h"
 
 namespace weir::inspect {
 namespace {
 
 // What the records say about one blob.
 struct Use {
-    std::uint64_t end_bytes = 0;  // no record reaches further
+    std::uint64_t end_bytes = 0;        // no record reaches further
+    std::uint64_t allocated_bytes = 0;  // on the disk
+    std::uint64_t checksum_bytes = 0;   // that have checksums, so that some commit referred to them
+    std::uint64_t home = 0;
     bool exclusive = false;
     std::set<std::string> referrers;
 };
 
-// A partition and a name for it in findings.
-struct Place {
-    std::string name;
-    kv::PartitionId partition;
-    bool drained = false;  // of a deleted bucket: only garbage is left
-};
+using store::Place;
 
 class Checker {
   public:
@@ -41,7 +40,7 @@ class Checker {
   private:
     using RowCheck = Result<void> (Checker::*)(const Place& place, const kv::Row& row);
 
-    Result<void> find_places();
+    Result<void> check_place(const Place& place);
     Result<void> each_row(const Place& place, char kind, RowCheck visit);
     Result<void> check_version(const Place& place, const kv::Row& row);
     Result<void> check_record(const Place& place, const std::string& key,
@@ -55,6 +54,8 @@ class Checker {
     Result<void> check_blobs();
     Result<void> check_blob(const blob::BlobInfo& info);
     Result<void> check_missing();
+    Result<void> check_unused_slots();
+    Result<void> punch_gaps(const std::string& blob, const Use& use);
     template <typename Extents>
     void use(const Extents& extents);
     Result<bool> unchanged(const Place& place, const kv::Row& row);
@@ -81,9 +82,10 @@ std::string blob_name(std::string_view blob) {
 Result<CheckReport> Checker::run() {
     // First: blobs made after this are not judged.
     low_water_ = store_.in_flight().low_water();
-    TRY_VOID(find_places());
+    TRY(places_, store::every_place(context_.kv));
     for (const Place& place : places_) {
         if (!place.drained) ++report_.buckets;
+        TRY_VOID(check_place(place));
         for (const char kind : {meta::current_prefix, meta::marker_prefix, meta::version_prefix})
             TRY_VOID(each_row(place, kind, &Checker::check_version));
         TRY_VOID(each_row(place, meta::upload_prefix, &Checker::check_upload));
@@ -97,6 +99,7 @@ Result<CheckReport> Checker::run() {
         TRY_VOID(each_row(place, meta::checksum_prefix, &Checker::check_checksums));
         TRY_VOID(each_row(place, meta::reference_prefix, &Checker::check_reference));
     }
+    TRY_VOID(check_unused_slots());
     return std::move(report_);
 }
 
@@ -107,40 +110,25 @@ void Checker::find(Kind kind, std::string where, std::string what, bool repaired
         report_.findings.push_back({kind, std::move(where), std::move(what), repaired});
 }
 
-Result<void> Checker::find_places() {
-    TRY_VOID(store_.each_bucket([this](const store::Bucket& bucket) -> Result<void> {
-        places_.push_back({.name = bucket.name, .partition = bucket.partition});
-        return {};
-    }));
-    return kv::scan_all(context_.kv, meta::system_partition,
-                        kv::prefix_range(std::string(1, meta::drain_prefix)),
-                        [this](std::string_view key, std::string_view) {
-                            const std::uint64_t id = read_be64(key.substr(1));
-                            places_.push_back({.name = fmt::format("deleted bucket {:x}", id),
-                                               .partition = kv::PartitionId(id),
-                                               .drained = true});
-                            return true;
-                        });
+Result<void> Checker::check_place(const Place& place) {
+    const auto fence = context_.kv.get(place.partition, meta::fence_row);
+    if (!fence && fence.error().code() != Code::not_found) return fail(fence.error());
+    if (!fence && options_.offline && !place.drained && !place.half_made)
+        find(Kind::damage, place.name, "all its rows are missing");
+    return {};
 }
 
 Result<void> Checker::each_row(const Place& place, char kind, RowCheck visit) {
-    constexpr std::size_t rows_a_round_max = 512;
-    kv::Range range = kv::prefix_range(std::string(1, kind));
-    for (;;) {
-        std::vector<kv::Row> rows;
-        TRY_VOID(kv::scan_all(context_.kv, place.partition, range,
-                              [&](std::string_view key, std::string_view value) {
-                                  rows.push_back({std::string(key), std::string(value)});
-                                  return rows.size() < rows_a_round_max;
-                              }));
-        for (const kv::Row& row : rows) {
-            if (options_.cancel != nullptr && options_.cancel->load())
-                return fail(Code::cancelled, "the check was told to stop");
-            TRY_VOID((this->*visit)(place, row));
-        }
-        if (rows.size() < rows_a_round_max) return {};
-        range.begin = rows.back().key + '\0';
-    }
+    const Result<void> all =
+        kv::each_row(context_.kv, place.partition, kv::prefix_range(std::string(1, kind)),
+                     [&](const kv::Row& row) -> Result<void> {
+                         if (options_.cancel != nullptr && options_.cancel->load())
+                             return fail(Code::cancelled, "the check was told to stop");
+                         return (this->*visit)(place, row);
+                     });
+    // Deleted and drained meanwhile, or told by check_place().
+    if (!all && all.error().code() == Code::not_found) return {};
+    return all;
 }
 
 Result<bool> Checker::unchanged(const Place& place, const kv::Row& row) {
@@ -163,6 +151,7 @@ void Checker::use(const Extents& extents) {
     for (const meta::Extent& extent : extents) {
         Use& use = uses_[extent.blob()];
         use.end_bytes = std::max(use.end_bytes, extent.offset() + extent.length());
+        use.home = extent.home();
         if (extent.referrer().empty()) {
             use.exclusive = true;
         } else {
@@ -313,6 +302,7 @@ Result<void> Checker::check_blob(const blob::BlobInfo& info) {
     const std::string blob = info.id.encode();
     known_.insert(blob);
     if (const auto used = uses_.find(blob); used != uses_.end() && used->second.end_bytes > 0) {
+        used->second.allocated_bytes = info.allocated_bytes;
         if (info.size_bytes < used->second.end_bytes)
             find(Kind::damage, blob_name(blob),
                  fmt::format("ends at {}, records need {} bytes", info.size_bytes,
@@ -349,6 +339,44 @@ Result<void> Checker::check_missing() {
     return {};
 }
 
+// Of a blob that parts share, those that never were committed when the server died keep their space.
+Result<void> Checker::check_unused_slots() {
+    // What a file system may allocate beyond the bytes; a slot that matters is larger.
+    constexpr std::uint64_t slack_bytes = 1 * MiB;
+    if (!options_.offline) return {};
+    for (const auto& [blob, use] : uses_) {
+        if (use.allocated_bytes <= use.checksum_bytes + slack_bytes) continue;
+        if (options_.repair) TRY_VOID(punch_gaps(blob, use));
+        find(Kind::leak, blob_name(blob),
+             fmt::format("{} bytes of parts that were never committed",
+                         use.allocated_bytes - use.checksum_bytes),
+             options_.repair);
+    }
+    return {};
+}
+
+Result<void> Checker::punch_gaps(const std::string& blob, const Use& use) {
+    const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
+    if (!id) return {};
+    TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
+    std::uint64_t covered_to = 0;
+    const auto punch_to = [&](std::uint64_t end) -> Result<void> {
+        if (end <= covered_to) return {};
+        return context_.blobs.punch(*id, covered_to, end - covered_to);
+    };
+    TRY_VOID(kv::each_row(context_.kv, kv::PartitionId(use.home),
+                          kv::prefix_range(meta::checksum_rows(blob)),
+                          [&](const kv::Row& row) -> Result<void> {
+                              TRY(const auto blocks, meta::decode<meta::BlockChecksums>(row.value));
+                              const std::uint64_t offset =
+                                  read_be64(std::string_view(row.key).substr(17));
+                              TRY_VOID(punch_to(offset));
+                              covered_to = std::max(covered_to, offset + blocks.length());
+                              return {};
+                          }));
+    return punch_to(reader->size_bytes());
+}
+
 Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
     const std::string blob = row.key.substr(1, 16);
     const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
@@ -363,9 +391,11 @@ Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
         find(Kind::leak, blob_name(blob), "checksums of a blob that is gone", mended);
         return {};
     }
-    if (!options_.read_bytes || !uses_.contains(blob) || uses_[blob].end_bytes == 0) return {};
+    const auto used = uses_.find(blob);
+    if (used == uses_.end() || used->second.end_bytes == 0) return {};
+    used->second.checksum_bytes += blocks->length();
     const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
-    if (offset >= uses_[blob].end_bytes) return {};
+    if (!options_.read_bytes || offset >= used->second.end_bytes) return {};
     TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
     Result<std::optional<std::string>> wrong = verify_blocks(
         *reader, offset, *blocks, [this](std::uint64_t bytes) { report_.bytes_read += bytes; });

@@ -23,6 +23,7 @@ struct CheckOptions {
     bool read_bytes = false;  // compare every block with its checksum (else only what is where)
     bool repair = false;      // remove leaks
     bool offline = false;     // nobody else uses the store
+    bool drop_damaged_log = false;  // offline: kv::rocksdb::Options
     std::uint32_t writer =
         0;  // live: this start's number, whose youngest blobs may still be uncommitted
     std::size_t findings_max = 1000;

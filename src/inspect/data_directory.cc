@@ -56,11 +56,14 @@ Result<std::string> read_identity(io::Disk& disk, const std::string& directory) 
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const std::string& path,
                                                            bool create) {
-    const bool is_new = !disk.stat(format_path(path)).has_value();
-    if (is_new && !create)
+    const auto is_new = [&] { return !disk.stat(format_path(path)).has_value(); };
+    if (is_new() && !create)
         return fail(Code::not_found, fmt::format("{} is no data directory of Weir", path));
-    if (is_new) TRY_VOID(create_directory(disk, path));
-    if (!is_new) TRY_VOID(check_format(disk, path));
+    if (is_new()) {
+        TRY_VOID(create_directory(disk, path));
+    } else {
+        TRY_VOID(check_format(disk, path));
+    }
     auto directory = std::unique_ptr<DataDirectory>(new DataDirectory(disk, path));
     Result<std::unique_ptr<io::Lock>> lock = disk.lock(path + "/lock");
     if (!lock && lock.error().code() == Code::unavailable)
@@ -69,7 +72,9 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(io::Disk& disk, const
     if (!lock) return fail(std::move(lock).error());
     directory->lock_ = *std::move(lock);
     const std::string secret_path = path + "/secret.key";
-    if (is_new) {
+    // Looked at again under the lock: another first start may have been faster, and its secret key
+    // is the one that counts.
+    if (is_new()) {
         TRY_VOID(disk.replace_file(secret_path, random_bytes(secret_key_bytes)));
         // Last: a directory with a format is whole.
         TRY_VOID(disk.replace_file(format_path(path), format_line()));

@@ -8,6 +8,7 @@
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "meta/version.h"
+#include "store/partitions.h"
 
 namespace weir::inspect {
 namespace {
@@ -102,25 +103,25 @@ Result<blob::BlobId> blob_of(const std::optional<std::string>& text) {
     return *id;
 }
 
-// The rows about a blob in one bucket's partition.
-Result<void> describe_rows(kv::Engine& kv, const store::Bucket& bucket, blob::BlobId id,
+// The rows about a blob in one partition.
+Result<void> describe_rows(kv::Engine& kv, const store::Place& place, blob::BlobId id,
                            json& out) {
     const std::string blob = id.encode();
-    TRY_VOID(kv::scan_all(kv, bucket.partition, kv::prefix_range(meta::checksum_rows(blob)),
+    TRY_VOID(kv::scan_all(kv, place.partition, kv::prefix_range(meta::checksum_rows(blob)),
                           [&](std::string_view key, std::string_view value) {
                               const auto blocks = meta::decode<meta::BlockChecksums>(value);
                               out["runs"].push_back(
-                                  {{"bucket", bucket.name},
+                                  {{"bucket", place.name},
                                    {"offset", read_be64(key.substr(1 + blob.size()))},
                                    {"length", blocks ? blocks->length() : 0},
                                    {"readable", blocks.has_value()}});
                               return true;
                           }));
     return kv::scan_all(
-        kv, bucket.partition, kv::prefix_range(meta::reference_rows(blob)),
+        kv, place.partition, kv::prefix_range(meta::reference_rows(blob)),
         [&](std::string_view key, std::string_view) {
             out["referrers"].push_back(
-                {{"bucket", bucket.name}, {"referrer", hex_encode(key.substr(1 + blob.size()))}});
+                {{"bucket", place.name}, {"referrer", hex_encode(key.substr(1 + blob.size()))}});
             return true;
         });
 }
@@ -132,9 +133,13 @@ Result<json> describe_blob(store::ObjectStore& store, const json& question) {
              {"region", id.region},     {"writer", id.writer},
              {"sequence", id.sequence}, {"size_bytes", reader->size_bytes()},
              {"runs", json::array()},   {"referrers", json::array()}};
-    TRY_VOID(store.each_bucket([&](const store::Bucket& bucket) {
-        return describe_rows(store.context().kv, bucket, id, out);
-    }));
+    TRY(const std::vector<store::Place> places, store::every_place(store.context().kv));
+    for (const store::Place& place : places) {
+        const Result<void> described = describe_rows(store.context().kv, place, id, out);
+        // Being created, or deleted and drained meanwhile.
+        if (!described && described.error().code() != Code::not_found)
+            return fail(described.error());
+    }
     return out;
 }
 

@@ -18,18 +18,20 @@ struct Opened {
     store::ObjectStore& store() { return opened->store(); }
 };
 
-Result<std::unique_ptr<Opened>> open(const std::string& path, Log& log) {
+Result<std::unique_ptr<Opened>> open(const std::string& path, Log& log,
+                                     bool drop_damaged_log = false) {
     auto tool = std::make_unique<Opened>();
     TRY(tool->directory, DataDirectory::open(tool->disk, path, false));
     TRY(tool->opened,
-        open_store(tool->directory->meta_path(), tool->directory->blobs_path(), tool->disk, log));
+        open_store(tool->directory->meta_path(), tool->directory->blobs_path(), tool->disk, log,
+                   drop_damaged_log));
     return tool;
 }
 
 }  // namespace
 
 Result<CheckReport> check_offline(const std::string& path, CheckOptions options, Log& log) {
-    TRY(const std::unique_ptr<Opened> tool, open(path, log));
+    TRY(const std::unique_ptr<Opened> tool, open(path, log, options.drop_damaged_log));
     options.offline = true;
     return check(tool->store(), options);
 }

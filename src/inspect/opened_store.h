@@ -24,7 +24,8 @@ class OpenedStore {
   private:
     friend Result<std::unique_ptr<OpenedStore>> open_store(const std::string& meta_path,
                                                            const std::string& blobs_path,
-                                                           io::Disk& disk, Log& log);
+                                                           io::Disk& disk, Log& log,
+                                                           bool drop_damaged_log);
     OpenedStore() = default;
 
     SystemClock clock_;
@@ -36,6 +37,6 @@ class OpenedStore {
 
 Result<std::unique_ptr<OpenedStore>> open_store(const std::string& meta_path,
                                                 const std::string& blobs_path, io::Disk& disk,
-                                                Log& log);
+                                                Log& log, bool drop_damaged_log = false);
 
 }  // namespace weir::inspect

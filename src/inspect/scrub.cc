@@ -9,6 +9,7 @@
 #include "inspect/verify.h"
 #include "meta/keys.h"
 #include "meta/records.h"
+#include "store/partitions.h"
 
 namespace weir::inspect {
 namespace {
@@ -43,32 +44,31 @@ class Scrubber {
         : store_(store), options_(options), pace_(options.bytes_per_second) {}
 
     Result<ScrubReport> run() {
-        TRY_VOID(store_.each_bucket([this](const store::Bucket& bucket) -> Result<void> {
-            TRY_VOID(scrub_extents(bucket));
-            return scrub_bodies(bucket);
-        }));
-        if (cancelled()) return fail(Code::cancelled, "the scrub was told to stop");
+        TRY(const std::vector<store::Place> places, store::every_place(store_.context().kv));
+        for (const store::Place& place : places) {
+            TRY_VOID(each_row(place, meta::checksum_prefix, &Scrubber::scrub_extent));
+            TRY_VOID(each_row(place, meta::current_prefix, &Scrubber::scrub_body));
+            TRY_VOID(each_row(place, meta::version_prefix, &Scrubber::scrub_body));
+        }
         report_.bytes = pace_.bytes();
         return report_;
     }
 
   private:
-    static constexpr std::size_t rows_a_round_max = 256;
+    using RowScrub = Result<void> (Scrubber::*)(const store::Place& place, const kv::Row& row);
 
-    bool cancelled() const { return options_.cancel != nullptr && options_.cancel->load(); }
-
-    // Some rows from `begin` on; the scan does not stay open while bytes are read.
-    Result<std::vector<kv::Row>> rows(kv::PartitionId partition, char kind,
-                                      const std::string& begin) {
-        kv::Range range = kv::prefix_range(std::string(1, kind));
-        if (!begin.empty()) range.begin = begin + '\0';
-        std::vector<kv::Row> found;
-        TRY_VOID(kv::scan_all(store_.context().kv, partition, std::move(range),
-                              [&](std::string_view key, std::string_view value) {
-                                  found.push_back({std::string(key), std::string(value)});
-                                  return found.size() < rows_a_round_max;
-                              }));
-        return found;
+    Result<void> each_row(const store::Place& place, char kind, RowScrub visit) {
+        const Result<void> all =
+            kv::each_row(store_.context().kv, place.partition,
+                         kv::prefix_range(std::string(1, kind)),
+                         [&](const kv::Row& row) -> Result<void> {
+                             if (options_.cancel != nullptr && options_.cancel->load())
+                                 return fail(Code::cancelled, "the scrub was told to stop");
+                             return (this->*visit)(place, row);
+                         });
+        // Being created, or deleted and drained meanwhile.
+        if (!all && all.error().code() == Code::not_found) return {};
+        return all;
     }
 
     void damage(const std::string& where, const std::string& what) {
@@ -77,30 +77,16 @@ class Scrubber {
         if (options_.on_damage) options_.on_damage(where, what);
     }
 
-    Result<void> scrub_extents(const store::Bucket& bucket) {
-        for (std::string begin; !cancelled();) {
-            TRY(const std::vector<kv::Row> found,
-                rows(bucket.partition, meta::checksum_prefix, begin));
-            for (const kv::Row& row : found) {
-                if (cancelled()) return {};
-                TRY_VOID(scrub_extent(bucket, row));
-            }
-            if (found.size() < rows_a_round_max) return {};
-            begin = found.back().key;
-        }
-        return {};
-    }
-
-    Result<void> scrub_extent(const store::Bucket& bucket, const kv::Row& row) {
+    Result<void> scrub_extent(const store::Place& place, const kv::Row& row) {
         const std::optional<blob::BlobId> id =
             blob::BlobId::decode(std::string_view(row.key).substr(1, 16));
         if (!id || row.key.size() != 25) {
-            damage(bucket.name, "a checksum row has a key that is not one");
+            damage(place.name, "a checksum row has a key that is not one");
             return {};
         }
         const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
         const std::string where =
-            fmt::format("bucket {}: blob {} at {}", bucket.name, id->text(), offset);
+            fmt::format("{}: blob {} at {}", place.name, id->text(), offset);
         const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
         Result<std::shared_ptr<const blob::Reader>> reader = store_.context().blobs.open(*id);
         std::optional<std::string> wrong;
@@ -117,25 +103,22 @@ class Scrubber {
         if (!wrong) return {};
         // Reclaimed while it was read?
         TRY(const std::optional<std::string> still,
-            store_.context().kv.get(bucket.partition, row.key));
+            store_.context().kv.get(place.partition, row.key));
         if (still == row.value) damage(where, *wrong);
         return {};
     }
 
-    Result<void> scrub_bodies(const store::Bucket& bucket) {
-        for (std::string begin; !cancelled();) {
-            TRY(const std::vector<kv::Row> found,
-                rows(bucket.partition, meta::current_prefix, begin));
-            for (const kv::Row& row : found) TRY_VOID(scrub_body(bucket, row));
-            if (found.size() < rows_a_round_max) return {};
-            begin = found.back().key;
+    Result<void> scrub_body(const store::Place& place, const kv::Row& row) {
+        std::string key = row.key.substr(1);
+        if (row.key.front() == meta::version_prefix) {
+            std::optional<meta::VersionRow> parsed = meta::parse_version_row(row.key);
+            if (!parsed) {
+                damage(place.name, "a version row has a key that is not one");
+                return {};
+            }
+            key = std::move(parsed->key);
         }
-        return {};
-    }
-
-    Result<void> scrub_body(const store::Bucket& bucket, const kv::Row& row) {
-        const std::string key = row.key.substr(1);
-        const std::string where = fmt::format("{}/{}", bucket.name, key);
+        const std::string where = fmt::format("{}/{}", place.name, key);
         const Result<meta::ObjectRecord> record = meta::decode<meta::ObjectRecord>(row.value);
         if (!record) {
             damage(where, record.error().describe());
@@ -144,14 +127,14 @@ class Scrubber {
         if (record->body() != meta::BODY_INLINE) return {};
         kv::Engine& kv = store_.context().kv;
         TRY(const std::optional<std::string> body,
-            kv.get(bucket.partition, meta::body_row(key, record->version())));
+            kv.get(place.partition, meta::body_row(key, record->version())));
         std::optional<std::string> wrong =
             body ? verify_inline(*body, *record)
                  : std::optional<std::string>("the inline body is missing");
         ++report_.bodies;
         pace_.read(record->size_bytes());
         if (!wrong) return {};
-        TRY(const std::optional<std::string> still, kv.get(bucket.partition, row.key));
+        TRY(const std::optional<std::string> still, kv.get(place.partition, row.key));
         if (still == row.value) damage(where, *wrong);
         return {};
     }

@@ -85,6 +85,8 @@ class Disk {
     virtual Result<void> make_directory(const std::string& path) = 0;
     // not_found. Durable after a sync of the directory.
     virtual Result<void> remove(const std::string& path) = 0;
+    // False if it is not empty.
+    virtual Result<bool> remove_directory(const std::string& path) = 0;
     // Replaces what is at `to`, in one step: a crash leaves one or the other. Both in one
     // directory; durable after a sync of it.
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;

@@ -481,6 +481,18 @@ Result<void> FakeDisk::remove(const std::string& path) {
     return {};
 }
 
+Result<bool> FakeDisk::remove_directory(const std::string& path) {
+    MutexLock lock(state_->mutex);
+    TRY_VOID(state_->enter(DiskCall::remove_directory, path));
+    const std::shared_ptr<Node> node = state_->find(path);
+    if (node == nullptr) return weir::fail(errno_error("removing " + path, ENOENT));
+    if (!node->is_directory) return weir::fail(errno_error("removing " + path, ENOTDIR));
+    if (!node->names.empty()) return false;
+    TRY(const std::shared_ptr<Node> parent, state_->find_parent(path));
+    parent->erase_name(split(path).second);
+    return true;
+}
+
 Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
     MutexLock lock(state_->mutex);
     TRY_VOID(state_->enter(DiskCall::rename, to));

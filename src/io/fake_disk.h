@@ -25,6 +25,7 @@ enum class DiskCall : std::uint8_t {
     open_directory,
     sync_directory,
     remove,
+    remove_directory,
     rename,
     stat,
     list,
@@ -59,6 +60,7 @@ class FakeDisk final : public Disk {
     Result<std::unique_ptr<Directory>> open_directory(const std::string& path) override;
     Result<void> make_directory(const std::string& path) override;
     Result<void> remove(const std::string& path) override;
+    Result<bool> remove_directory(const std::string& path) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<Stat> stat(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& path) override;

@@ -185,6 +185,12 @@ Result<void> PosixDisk::remove(const std::string& path) {
     return {};
 }
 
+Result<bool> PosixDisk::remove_directory(const std::string& path) {
+    if (::rmdir(path.c_str()) == 0) return true;
+    if (errno == ENOTEMPTY || errno == EEXIST) return false;
+    return failed("removing", path);
+}
+
 Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) return failed("renaming to", to);
     return {};

@@ -92,6 +92,42 @@ TEST_P(EngineContract, AppliesABatchOnlyIfEveryConditionHolds) {
     EXPECT_EQ(scan(prefix_range("j")).size(), 3u);
 }
 
+TEST_P(EngineContract, ReadsSeveralRangesAtOneMoment) {
+    constexpr std::size_t rows_max = 3;
+    std::atomic<bool> stop = false;
+    put("o1", "at o");
+    // A row that moves between ranges is seen in one of them.
+    std::jthread mover([&] {
+        for (bool at_o = true; !stop; at_o = !at_o) {
+            Batch batch;
+            batch.remove(at_o ? "o1" : "v1");
+            batch.put(at_o ? "v1" : "o1", "x");
+            EXPECT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+        }
+    });
+    for (int round = 0; round < 300; ++round) {
+        const Result<std::vector<Page>> pages = engine_->read_together(
+            partition_, {prefix_range("v"), prefix_range("t"), prefix_range("o")}, rows_max);
+        ASSERT_TRUE(pages);
+        ASSERT_EQ(pages->size(), 3u);
+        EXPECT_EQ((*pages)[0].rows.size() + (*pages)[2].rows.size(), 1u);
+        EXPECT_TRUE((*pages)[1].rows.empty());
+        EXPECT_FALSE((*pages)[1].more);
+    }
+    stop = true;
+    mover.join();
+    for (const std::string key : {"ta", "tb", "tc", "td"}) put(key, "1");
+    const std::vector<Page> pages =
+        engine_->read_together(partition_, {prefix_range("t")}, rows_max).value();
+    EXPECT_TRUE(pages[0].more);
+    EXPECT_EQ(pages[0].rows.front().key, "ta");
+    EXPECT_LE(pages[0].rows.size(), rows_max);
+    EXPECT_EQ(engine_->read_together(PartitionId(77777), {prefix_range("t")}, rows_max)
+                  .error()
+                  .code(),
+              Code::not_found);
+}
+
 TEST_P(EngineContract, ScansInTheOrderOfBytesPageByPage) {
     const std::uint64_t seed = std::random_device{}();
     SCOPED_TRACE(seed);

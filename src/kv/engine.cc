@@ -42,6 +42,28 @@ Result<void> scan_all(Engine& engine, PartitionId partition, Range range, const 
     }
 }
 
+Result<std::vector<Row>> read_rows(Engine& engine, PartitionId partition, Range range,
+                                   std::size_t rows_max) {
+    std::vector<Row> rows;
+    TRY_VOID(scan_all(engine, partition, std::move(range),
+                      [&](std::string_view key, std::string_view value) {
+                          rows.push_back({std::string(key), std::string(value)});
+                          return rows.size() < rows_max;
+                      }));
+    return rows;
+}
+
+Result<void> each_row(Engine& engine, PartitionId partition, Range range,
+                      const std::function<Result<void>(const Row&)>& visit) {
+    constexpr std::size_t rows_a_round_max = 256;
+    for (;;) {
+        TRY(const std::vector<Row> rows, read_rows(engine, partition, range, rows_a_round_max));
+        for (const Row& row : rows) TRY_VOID(visit(row));
+        if (rows.size() < rows_a_round_max) return {};
+        range.begin = rows.back().key + '\0';
+    }
+}
+
 Result<Committed> commit_and_wait(Engine& engine, PartitionId partition, Batch batch) {
     Mutex mutex;
     ConditionVariable done;

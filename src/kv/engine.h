@@ -90,6 +90,11 @@ struct ScanEnd {
     std::optional<std::string> resume;
 };
 
+struct Page {
+    std::vector<Row> rows;
+    bool more = false;  // the range has rows behind these
+};
+
 // First bytes that an engine may treat apart: bulky values (bodies, part tables, checksums) that no
 // listing reads, and the journal, which is written once, read in order and trimmed from its start.
 inline constexpr char bulk_prefix = 'd';
@@ -116,6 +121,12 @@ class Engine {
     virtual Result<ScanEnd> scan(PartitionId partition, const Range& range,
                                  const RowVisitor& visit) = 0;
 
+    // The first rows of several ranges, all as they are at one moment: at most `rows_max` of each,
+    // perhaps fewer, but one where there is one.
+    virtual Result<std::vector<Page>> read_together(PartitionId partition,
+                                                    const std::vector<Range>& ranges,
+                                                    std::size_t rows_max) = 0;
+
     // Checks the conditions and applies the batch, atomically and durably, and then calls `done`.
     // Whoever reads after that sees the batch, and the journal up to it.
     virtual void commit(PartitionId partition, Batch batch, CommitDone done) = 0;
@@ -131,6 +142,15 @@ class Engine {
 // Visits every row of the range, page by page; each page is consistent, the whole is not. Stops
 // when `visit` says so.
 Result<void> scan_all(Engine& engine, PartitionId partition, Range range, const RowVisitor& visit);
+
+// The first `rows_max` rows of the range.
+Result<std::vector<Row>> read_rows(Engine& engine, PartitionId partition, Range range,
+                                   std::size_t rows_max);
+
+// Every row of the range, some at a time: no scan is open while `visit` works, so that it may block
+// or change rows. Its error ends the walk.
+Result<void> each_row(Engine& engine, PartitionId partition, Range range,
+                      const std::function<Result<void>(const Row&)>& visit);
 
 // commit() for threads that may wait.
 Result<Committed> commit_and_wait(Engine& engine, PartitionId partition, Batch batch);

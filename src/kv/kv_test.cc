@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "kv/contract_test.h"
 #include "kv/memory/engine.h"
@@ -56,6 +57,10 @@ class TemporaryEngine final : public Engine {
     Result<ScanEnd> scan(PartitionId partition, const Range& range,
                          const RowVisitor& visit) override {
         return engine_->scan(partition, range, visit);
+    }
+    Result<std::vector<Page>> read_together(PartitionId partition, const std::vector<Range>& ranges,
+                                            std::size_t rows_max) override {
+        return engine_->read_together(partition, ranges, rows_max);
     }
     void commit(PartitionId partition, Batch batch, CommitDone done) override {
         engine_->commit(partition, std::move(batch), std::move(done));
@@ -118,6 +123,111 @@ TEST(RocksDbEngine, RefusesAFolderThatIsInUse) {
     const auto second = rocksdb::Engine::open({.path = folder.path()}, Limits(), *log);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code(), Code::unavailable);
+}
+
+// A database whose server died after some commits, the last larger than a page and than a block of
+// the log.
+class DamagedLog : public ::testing::Test {
+  protected:
+    const PartitionId partition{9};
+    static constexpr std::size_t page_bytes = 4096;
+
+    void SetUp() override {
+        const auto engine = open(folder_.path() + "/live");
+        ASSERT_TRUE(engine->create_partition(partition));
+        for (const std::string key : {"o1", "o2", "o3"}) {
+            Batch batch;
+            // Nowhere as many zeros as a torn sector has.
+            batch.put(key, std::string(key == "o3" ? 50'000 : 3'000, 'x'));
+            ASSERT_TRUE(commit_and_wait(*engine, partition, std::move(batch)));
+        }
+        // As a kill leaves it: what is not in the log was not written.
+        std::filesystem::copy(folder_.path() + "/live", path());
+        for (const auto& entry : std::filesystem::directory_iterator(path()))
+            if (entry.path().extension() == ".log" && entry.file_size() > 0) log_ = entry.path();
+        ASSERT_GT(size(), 56'000u);
+    }
+
+    std::string path() const { return folder_.path() + "/dead"; }
+    std::size_t size() const { return std::filesystem::file_size(log_); }
+    void write(std::size_t at, const std::string& bytes) {
+        std::fstream file(log_, std::ios::binary | std::ios::in | std::ios::out);
+        file.seekp(static_cast<std::streamoff>(at));
+        file << bytes;
+    }
+    void zero(std::size_t from, std::size_t to) { write(from, std::string(to - from, '\0')); }
+
+    Result<std::unique_ptr<rocksdb::Engine>> open_dead(bool drop_damaged_log = false) {
+        static const std::shared_ptr<Log> log = null_log();
+        return rocksdb::Engine::open({.path = path(), .drop_damaged_log = drop_damaged_log},
+                                     Limits(), *log);
+    }
+    // It opens, twice, with the first `count` commits.
+    void expect_commits(std::size_t count) {
+        for (int time = 0; time < 2; ++time) {
+            const auto engine = open_dead();
+            ASSERT_TRUE(engine) << engine.error().describe();
+            for (std::size_t i = 1; i <= 3; ++i)
+                EXPECT_EQ((*engine)->get(partition, "o" + std::to_string(i)).value().has_value(),
+                          i <= count)
+                    << i;
+        }
+    }
+    void expect_refused() {
+        const auto refused = open_dead();
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code(), Code::corrupt);
+        EXPECT_NE(refused.error().message().find(log_.filename().string()), std::string::npos)
+            << refused.error().message();
+    }
+
+    TemporaryFolder folder_;
+    std::filesystem::path log_;
+};
+
+TEST_F(DamagedLog, IsNoneWhenTheServerWasKilled) { expect_commits(3); }
+
+TEST_F(DamagedLog, ThatEndsShortLosesWhatWasNotAcknowledged) {
+    std::filesystem::resize_file(log_, size() - 8'192);
+    expect_commits(2);
+}
+
+TEST_F(DamagedLog, WithATornLastRecordLosesThatAlone) {
+    // The record lies from about 6,100 to 56,200, across the boundary of a block.
+    const std::size_t end = size();
+    struct Torn {
+        std::size_t from, to;
+    };
+    std::vector<Torn> cases{{end - 8'192, end}, {end / 512 * 512, end}, {6'656, end}};
+    for (std::size_t page = 2 * page_bytes; page < end; page += page_bytes)
+        cases.push_back({page, std::min(page + page_bytes, end)});
+    for (const Torn& torn : cases) {
+        SCOPED_TRACE(testing::Message() << torn.from << " to " << torn.to << " of " << end);
+        std::filesystem::remove_all(path());
+        std::filesystem::copy(folder_.path() + "/live", path());
+        zero(torn.from, torn.to);
+        expect_commits(2);
+        if (HasFailure()) return;
+    }
+}
+
+TEST_F(DamagedLog, BeforeItsEndIsRefusedUntilItIsGivenUp) {
+    write(4'000, "rot");  // in the second commit
+    expect_refused();
+    ASSERT_TRUE(open_dead(true));
+    expect_commits(1);
+}
+
+TEST_F(DamagedLog, WithZerosBeforeItsEndIsRefused) {
+    zero(page_bytes, page_bytes + 1'024);  // in the second commit
+    expect_refused();
+}
+
+TEST_F(DamagedLog, WithRotInTheLastRecordIsRefused) {
+    write(size() - 1'000, "rot");
+    expect_refused();
+    ASSERT_TRUE(open_dead(true));
+    expect_commits(2);
 }
 
 std::string row_of(int round, std::uint32_t number) { return fmt::format("o{}.{}", round, number); }

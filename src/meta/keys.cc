@@ -79,6 +79,12 @@ std::string version_row(std::string_view key, const Version& version) {
 std::string body_row(std::string_view key, const Version& version) {
     return escaped_rows(kv::bulk_prefix, key) + encode_version(version);
 }
+std::string rows_from(char kind, std::string_view key) {
+    // Without the terminator, which sorts before every byte that a longer key goes on with.
+    std::string row = escaped_rows(kind, key);
+    row.resize(row.size() - 2);
+    return row;
+}
 std::string upload_rows(std::string_view key) { return escaped_rows(upload_prefix, key); }
 std::string upload_row(std::string_view key, std::string_view upload_id) {
     return upload_rows(key) + std::string(upload_id);

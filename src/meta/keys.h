@@ -51,6 +51,9 @@ std::string version_rows(std::string_view key);  // prefix of all of a key's
 std::string body_row(std::string_view key, const Version& version);
 std::string upload_row(std::string_view key, std::string_view upload_id);
 std::string upload_rows(std::string_view key);
+// Where the rows begin, among those of a kind whose object keys are escaped, that belong to `key`
+// or a later one.
+std::string rows_from(char kind, std::string_view key);
 std::string part_row(std::string_view upload_id, std::uint32_t part_number);
 std::string part_rows(std::string_view upload_id);
 std::string garbage_row(UnixNanos not_before, std::uint64_t id);

@@ -18,130 +18,128 @@ std::optional<std::string> resume_key(const std::string& after, std::string_view
     return after + '\0';
 }
 
-// Reads the rows of one kind in order, a few at a time, and can jump forward.
-class Cursor {
+// The versions of a bucket, latest or older, objects and delete markers, in S3's order: by key, then
+// the newest first. A version that is there all the time is seen once, whatever others do: rows are
+// read some at a time, all kinds at one moment, and a later moment goes on behind what was seen.
+class VersionStream {
   public:
-    // Row keys are `kind` + the object key, escaped for rows that something follows.
-    Cursor(kv::Engine& engine, kv::PartitionId partition, char kind, bool escaped)
-        : engine_(engine), partition_(partition), kind_(kind), escaped_(escaped), next_(1, kind) {}
+    VersionStream(kv::Engine& engine, kv::PartitionId partition)
+        : engine_(engine), partition_(partition) {}
 
-    // Goes on at the first row whose object key is at least `key`; never backwards.
-    void seek(std::string_view key) {
-        std::string target(1, kind_);
-        if (escaped_) {
-            // Without the terminator, so that the target sorts before every row of the key.
-            append_escaped(target, key);
-            target.resize(target.size() - 2);
-        } else {
-            target.append(key);
-        }
-        while (!rows_.empty() && rows_.front().key < target) rows_.pop_front();
-        if (rows_.empty() && !done_ && next_ < target) next_ = std::move(target);
+    // Goes on at `key`, which lies ahead, behind its version `after` if one is named.
+    void seek(std::string key, std::optional<std::string> after = std::nullopt) {
+        while (!lines_.empty() && lines_.front().listed.key < key) lines_.pop_front();
+        if (lines_.empty()) place_ = {.key = std::move(key), .version = std::move(after)};
     }
 
-    // nullptr at the end. Valid until the next call.
-    Result<const kv::Row*> peek() {
-        while (rows_.empty() && !done_) TRY_VOID(fill());
-        return rows_.empty() ? nullptr : &rows_.front();
+    void end() { done_ = true; }
+
+    // nullopt at the end.
+    Result<std::optional<ListedVersion>> next() {
+        while (lines_.empty() && !done_) TRY_VOID(fill());
+        if (lines_.empty()) return std::nullopt;
+        ListedVersion next = std::move(lines_.front().listed);
+        lines_.pop_front();
+        // At an earlier moment another version was the latest, and was told as such.
+        if (next.key == last_key_) next.latest = false;
+        last_key_ = next.key;
+        return next;
     }
-    void pop() { rows_.pop_front(); }
 
   private:
     static constexpr std::size_t rows_max = 256;
 
-    Result<void> fill() {
-        const std::string end(1, static_cast<char>(kind_ + 1));
-        std::optional<std::string> stopped_at;
-        TRY(kv::ScanEnd page,
-            engine_.scan(partition_, {next_, end},
-                         [&](std::string_view key, std::string_view value) {
-                             if (rows_.size() == rows_max) {
-                                 stopped_at = std::string(key);
-                                 return false;
-                             }
-                             rows_.push_back({std::string(key), std::string(value)});
-                             return true;
-                         }));
-        if (stopped_at) {
-            next_ = *std::move(stopped_at);
-        } else if (page.resume) {
-            next_ = *std::move(page.resume);
-        } else {
-            done_ = true;
+    // Everything before it, and it itself, was seen; without a version, nothing of the key was.
+    struct Place {
+        std::string key;
+        std::optional<std::string> version;  // encoded: later ones are greater
+
+        bool before(const Place& other) const {
+            if (key != other.key) return key < other.key;
+            if (!version || !other.version) return !version && other.version;
+            return *version > *other.version;
         }
+    };
+    struct Line {
+        Place place;
+        ListedVersion listed;
+    };
+
+    // The rows of the key itself apart, since they may be new, or have been seen.
+    std::vector<kv::Range> ranges() const {
+        std::string older = place_.version
+                                ? version_row(place_.key, *decode_version(*place_.version)) + '\0'
+                                : rows_from(version_prefix, place_.key);
+        const std::string current = current_row(place_.key), marker = marker_row(place_.key);
+        return {{current, current + '\0'},
+                {marker, marker + '\0'},
+                {current + '\0', kv::prefix_range(std::string(1, current_prefix)).end},
+                {marker + '\0', kv::prefix_range(std::string(1, marker_prefix)).end},
+                {std::move(older), kv::prefix_range(std::string(1, version_prefix)).end}};
+    }
+
+    static Result<Line> line_of(const kv::Row& row) {
+        const bool latest = row.key.front() != version_prefix;
+        std::string key = row.key.substr(1);
+        if (!latest) {
+            std::optional<VersionRow> parsed = parse_version_row(row.key);
+            if (!parsed) return fail(Code::corrupt, "a version row has a key that is not one");
+            key = std::move(parsed->key);
+        }
+        TRY(ObjectRecord record, decode<ObjectRecord>(row.value));
+        return Line{.place = {.key = key, .version = encode_version(record.version())},
+                    .listed = {.key = key, .record = std::move(record), .latest = latest}};
+    }
+
+    Result<void> fill() {
+        TRY(const std::vector<kv::Page> pages,
+            engine_.read_together(partition_, ranges(), rows_max));
+        std::optional<Place> horizon;  // up to here every kind was read
+        std::vector<Line> lines;
+        for (const kv::Page& page : pages) {
+            for (const kv::Row& row : page.rows) {
+                TRY(Line line, line_of(row));
+                if (place_.before(line.place)) lines.push_back(std::move(line));
+            }
+            if (page.more && (!horizon || lines.back().place.before(*horizon)))
+                horizon = lines.back().place;
+        }
+        std::ranges::sort(lines,
+                          [](const Line& a, const Line& b) { return a.place.before(b.place); });
+        for (Line& line : lines) {
+            if (horizon && horizon->before(line.place)) break;
+            lines_.push_back(std::move(line));
+        }
+        done_ = !horizon;
+        if (horizon) place_ = *std::move(horizon);
         return {};
     }
 
     kv::Engine& engine_;
     kv::PartitionId partition_;
-    char kind_;
-    bool escaped_;
-    std::string next_;
+    Place place_;
+    std::deque<Line> lines_;
     bool done_ = false;
-    std::deque<kv::Row> rows_;
+    std::optional<std::string> last_key_;
 };
 
-// The current objects, delete markers and older versions of a bucket as one ordered stream.
-class VersionStream {
-  public:
-    VersionStream(kv::Engine& engine, kv::PartitionId partition)
-        : current_(engine, partition, current_prefix, false),
-          marker_(engine, partition, marker_prefix, false),
-          older_(engine, partition, version_prefix, true) {}
-
-    void seek(std::string_view key) {
-        current_.seek(key);
-        marker_.seek(key);
-        older_.seek(key);
+// Whether the listing goes on behind the null version of the key marker, which has to be found.
+Result<bool> start_at_marker(const VersionsQuery& query, VersionStream& stream) {
+    if (query.key_marker.empty() || query.key_marker < query.prefix) {
+        stream.seek(query.prefix);
+        return false;
     }
-
-    // The next key's next version, or nullopt at the end.
-    Result<std::optional<ListedVersion>> next() {
-        TRY(const kv::Row* current, current_.peek());
-        TRY(const kv::Row* marker, marker_.peek());
-        TRY(const kv::Row* older, older_.peek());
-        std::optional<std::string> head_key, older_key;
-        Cursor* head = nullptr;
-        if (current != nullptr) {
-            head_key = current->key.substr(1);
-            head = &current_;
-        }
-        if (marker != nullptr && (!head_key || marker->key.substr(1) < *head_key)) {
-            head_key = marker->key.substr(1);
-            head = &marker_;
-        }
-        if (older != nullptr) {
-            std::optional<VersionRow> parsed = parse_version_row(older->key);
-            if (!parsed) return fail(Code::corrupt, "a version row has a key that is not one");
-            older_key = std::move(parsed->key);
-        }
-        if (!head_key && !older_key) return std::nullopt;
-        const bool take_head = head_key && (!older_key || *head_key <= *older_key);
-        return take(take_head ? *head : older_, *(take_head ? head_key : older_key), take_head);
+    if (!query.version_id_marker) {
+        const std::optional<std::string> resume =
+            resume_key(query.key_marker, query.prefix, query.delimiter);
+        resume ? stream.seek(*resume) : stream.end();
+        return false;
     }
-
-  private:
-    Result<std::optional<ListedVersion>> take(Cursor& cursor, const std::string& key, bool latest) {
-        TRY(const kv::Row* row, cursor.peek());
-        TRY(ObjectRecord record, decode<ObjectRecord>(row->value));
-        cursor.pop();
-        return ListedVersion{.key = key, .record = std::move(record), .latest = latest};
-    }
-
-    Cursor current_;
-    Cursor marker_;
-    Cursor older_;
-};
-
-// Whether `listed` lies at or before the place that the markers name.
-bool up_to_marker(const ListedVersion& listed, const VersionsQuery& query,
-                  const std::optional<VersionName>& marker, bool& null_seen) {
-    if (listed.key != query.key_marker || !marker) return false;
-    if (!marker->null)
-        return encode_version(listed.record.version()) >= encode_version(marker->version);
-    if (null_seen) return false;
-    null_seen = listed.record.null_version();
-    return true;
+    const std::optional<VersionName> marker = parse_version_id(*query.version_id_marker);
+    if (!marker) return fail(Code::invalid_argument, "Invalid version id specified");
+    stream.seek(query.key_marker,
+                marker->null ? std::nullopt : std::optional(encode_version(marker->version)));
+    return marker->null;
 }
 
 }  // namespace
@@ -220,26 +218,12 @@ Result<VersionsListing> list_versions(kv::Engine& engine, kv::PartitionId partit
                                       const VersionsQuery& query) {
     VersionsListing listing;
     if (query.keys_max == 0) return listing;
-    std::optional<VersionName> marker;
-    std::string begin = query.prefix;
-    if (!query.key_marker.empty()) {
-        if (query.version_id_marker) {
-            marker = parse_version_id(*query.version_id_marker);
-            if (!marker) return fail(Code::invalid_argument, "Invalid version id specified");
-            begin = std::max(begin, query.key_marker);
-        } else {
-            std::optional<std::string> resume =
-                resume_key(query.key_marker, query.prefix, query.delimiter);
-            if (!resume) return listing;
-            begin = std::max(begin, *std::move(resume));
-        }
-    }
     VersionStream stream(engine, partition);
-    stream.seek(begin);
-    bool null_seen = false;
+    TRY(bool behind_null, start_at_marker(query, stream));
     for (std::size_t count = 0;; ++count) {
         TRY(std::optional<ListedVersion> listed, stream.next());
-        while (listed && up_to_marker(*listed, query, marker, null_seen)) {
+        while (listed && behind_null && listed->key == query.key_marker) {
+            behind_null = !listed->record.null_version();
             TRY(listed, stream.next());
         }
         if (!listed || !listed->key.starts_with(query.prefix)) break;

@@ -41,7 +41,7 @@ constexpr int exit_failed = 1, exit_misused = 2;
 constexpr std::string_view root_owner = "root";
 
 std::shared_ptr<Log> make_log(const Config& config) {
-    auto log = std::make_shared<Log>("weir", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto log = stderr_log();
     log->set_level(spdlog::level::from_str(config.log_level));
     log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     log->flush_on(spdlog::level::info);

@@ -46,6 +46,12 @@ BodyWriter::BodyWriter(const Context& context, InFlight& in_flight, Plan plan)
     }
 }
 
+void BodyWriter::discard() {
+    writer_ = nullptr;
+    blob_.reset();
+    plan_.slot.reset();
+}
+
 bool BodyWriter::stays_inline(std::size_t more) const {
     return writer_ == nullptr && plan_.may_be_inline &&
            inline_bytes_.size() + more <= context_.limits.inline_object_bytes_max;

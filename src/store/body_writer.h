@@ -33,6 +33,7 @@ struct Slot {
     std::shared_ptr<blob::Writer> writer;
     std::uint64_t offset = 0;
     std::uint64_t length_max = 0;
+    bool begins_upload = false;  // no other part of the upload was known
 };
 
 // A blob of this body's own that no commit refers to yet: discarded unless keep() or abandon() was
@@ -90,10 +91,16 @@ class BodyWriter {
     BodyWriter(const Context& context, InFlight& in_flight, Plan plan);
 
     Result<void> write(std::span<const std::byte> bytes);
+    // Whether writing so many bytes may block on a disk; else they only go to memory.
+    bool may_block(std::size_t bytes) const { return !stays_inline(bytes); }
     std::uint64_t size_bytes() const { return size_bytes_; }
 
     // Makes the bytes durable. Fails with incomplete_body when fewer came than were announced.
     Result<StoredBody> finish();
+
+    // Gives the bytes up, as the destructor does, which may block on a disk for as long as it takes
+    // to remove them.
+    void discard();
 
   private:
     bool stays_inline(std::size_t more) const;

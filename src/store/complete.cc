@@ -174,7 +174,8 @@ std::vector<meta::Extent> all_extents(const Chosen& parts) {
 
 Result<meta::ObjectRecord> ObjectStore::complete_fenced(const Bucket& bucket,
                                                         const CompleteRequest& request,
-                                                        const Fenced& fenced) {
+                                                        const Fenced& fenced, Fate& fate) {
+    fate = Fate::not_committed;
     TRY(const std::vector<ListedPart> stored,
         read_parts(bucket, request.upload_id, 0, part_number_max));
     TRY(const Chosen chosen, choose_parts(request, stored));
@@ -193,13 +194,19 @@ Result<meta::ObjectRecord> ObjectStore::complete_fenced(const Bucket& bucket,
     meta::PartTable table = make_table(chosen);
     const std::vector<meta::Extent> extents = all_extents(chosen);
     place_extents(extents, record, table);
-    std::map<std::string, std::uint64_t> used;  // blob -> end of its last byte in the object
-    for (const meta::Extent& extent : extents)
-        used[extent.blob()] = std::max(used[extent.blob()], extent.offset() + extent.length());
+    const int pieces = std::max(record.extents_size(), table.extents_size());
+    if (static_cast<std::size_t>(pieces) > context_.limits.extents_per_object_max)
+        return fail(Code::invalid_request,
+                    fmt::format("The object would lie in {} pieces, {} are allowed. Copy its parts "
+                                "anew, or upload them.",
+                                pieces, context_.limits.extents_per_object_max));
+    std::set<std::string> used;
+    for (const meta::Extent& extent : extents) used.insert(extent.blob());
+    const std::set<std::string> blobs = shared_blobs_.with_parts(request.upload_id);
     std::set<std::uint32_t> listed;
     for (const ListedPart* part : chosen) listed.insert(part->part_number);
 
-    TRY_VOID(transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
+    const auto build = [&](Transaction& transaction) -> Result<void> {
         const std::string row = meta::upload_row(request.key, request.upload_id);
         TRY(const std::optional<std::string> present, transaction.get(row));
         if (!present) return fail(Code::no_such_upload);
@@ -218,14 +225,23 @@ Result<meta::ObjectRecord> ObjectStore::complete_fenced(const Bucket& bucket,
                                    : transaction.discard_blob(extent);
             }
         }
+        for (const std::string& blob : blobs)
+            if (!used.contains(blob)) transaction.discard_own_blob(blob);
         TRY_VOID(change.put(record, meta::JOURNAL_COMPLETE));
         transaction.batch().put(meta::body_row(request.key, record.version()), meta::encode(table));
         return {};
-    }));
-    std::vector<SharedBlobs::Referred> referred;
-    for (const auto& [blob, end_bytes] : used)
-        referred.push_back({.blob = blob, .end_bytes = end_bytes});
-    shared_blobs_.end(request.upload_id, referred, context_.log);
+    };
+    TRY_VOID(transact(context_, bucket.partition, build, &fate));
+    std::map<std::string, SharedBlobs::Fate> fates;
+    for (const std::string& blob : blobs) fates[blob] = {};
+    for (const ListedPart& part : stored) {
+        for (const meta::Extent& extent : part.record.extents()) {
+            if (!used.contains(extent.blob())) continue;
+            std::optional<std::uint64_t>& end_bytes = fates[extent.blob()].end_bytes;
+            end_bytes = std::max(end_bytes.value_or(0), extent.offset() + extent.length());
+        }
+    }
+    shared_blobs_.end(request.upload_id, fates, context_.log);
     return record;
 }
 
@@ -252,12 +268,13 @@ Result<meta::ObjectRecord> ObjectStore::complete_upload(const Bucket& bucket,
             if (before) return *std::move(before);
             return fail(Code::no_such_upload);
         }
-        Result<meta::ObjectRecord> completed = complete_fenced(bucket, request, *fenced);
+        Fate fate = Fate::not_committed;
+        Result<meta::ObjectRecord> completed = complete_fenced(bucket, request, *fenced, fate);
         if (completed) return completed;
         const Code code = completed.error().code();
         bool overtaken = code == Code::conflict || code == Code::no_such_upload;
         // Whoever took the fence over may have taken the parts away while we looked at them.
-        if (!overtaken && fate_is_known(code))
+        if (!overtaken && fate != Fate::unknown)
             overtaken = !reopen_upload(bucket, request.key, request.upload_id, *fenced);
         if (overtaken && attempt < attempts_max) {
             // Two that take the fence from each other in turn would never end.

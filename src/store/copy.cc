@@ -1,9 +1,8 @@
 // Copy and rename. Neither moves a byte: the destination refers to the source's blobs. To share a
-// blob, reference rows
-// (`b`) for both users are put in the blob's home and the source's record says from then on that it
-// is shared, all conditioned on the source as read; only then does the destination refer to it. So
-// the blob outlives whichever user goes first, and a crash between the steps leaves a reference
-// without a user, which fsck mends.
+// blob, reference rows (`b`) for both users are put in the blob's home and the source's record says
+// from then on that it is shared, all conditioned on the source as read; only then does the
+// destination refer to it. So the blob outlives whichever user goes first, and a crash between the
+// steps leaves a reference without a user, which fsck mends.
 
 #include <map>
 #include <set>
@@ -28,6 +27,8 @@ using Extents = google::protobuf::RepeatedPtrField<meta::Extent>;
 void add_reference(References& references, const meta::Extent& extent) {
     references[extent.home()].emplace(extent.blob(), extent.referrer());
 }
+
+Result<void> changed() { return fail(Code::conflict, "the source changed while it was renamed"); }
 
 void put_references(const References::mapped_type& references, kv::Batch& batch) {
     for (const auto& [blob, referrer] : references)
@@ -192,6 +193,28 @@ class ObjectStore::Sharing {
     References put_elsewhere_;  // in homes other than the source's partition
 };
 
+// A new version with the source's bytes.
+struct ObjectStore::Made {
+    meta::ObjectRecord record;
+    meta::PartTable table;
+};
+
+ObjectStore::Made ObjectStore::made_of(const Shared& shared) {
+    Made made{.record = shared.record, .table = {}};
+    made.record.clear_upload_id();
+    made.record.set_revision(0);
+    for (const meta::Part& part : shared.parts) *made.table.add_parts() = part;
+    if (!shared.extents.empty()) place_extents(shared.extents, made.record, made.table);
+    return made;
+}
+
+void ObjectStore::put_body(Transaction& transaction, const std::string& key, const Made& made,
+                           const Shared& shared) {
+    const std::string row = meta::body_row(key, made.record.version());
+    if (made.record.body() == meta::BODY_INLINE) transaction.batch().put(row, shared.inline_bytes);
+    if (made.record.parts_count() > 0) transaction.batch().put(row, meta::encode(made.table));
+}
+
 Result<ObjectStore::Shared> ObjectStore::share_source(
     const Bucket& bucket, const std::string& key, const std::optional<meta::VersionName>& version,
     const Precondition& precondition, const Cut& cut) {
@@ -225,13 +248,9 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
     TRY(const Shared shared,
         share_source(*request.source_bucket, request.source_key, request.source_version,
                      request.source_precondition, nullptr));
-    meta::ObjectRecord record = shared.record;
-    record.clear_upload_id();
-    record.set_revision(0);
+    Made made = made_of(shared);
+    meta::ObjectRecord& record = made.record;
     if (request.headers) *record.mutable_headers() = *request.headers;
-    meta::PartTable table;
-    for (const meta::Part& part : shared.parts) *table.add_parts() = part;
-    if (!shared.extents.empty()) place_extents(shared.extents, record, table);
     if (request.checksum_algorithm) {
         if (Result<void> summed = add_checksum(*request.checksum_algorithm, shared, record);
             !summed) {
@@ -247,10 +266,7 @@ Result<CopyResult> ObjectStore::copy(const Bucket& bucket, const CopyRequest& re
             TRY(KeyChange change, KeyChange::read(transaction, request.key));
             if (request.precondition) TRY_VOID(request.precondition(change.object()));
             TRY_VOID(change.put(record, meta::JOURNAL_COPY));
-            const std::string body_row = meta::body_row(request.key, record.version());
-            if (record.body() == meta::BODY_INLINE)
-                transaction.batch().put(body_row, shared.inline_bytes);
-            if (record.parts_count() > 0) transaction.batch().put(body_row, meta::encode(table));
+            put_body(transaction, request.key, made, shared);
             return {};
         },
         &fate);
@@ -263,20 +279,25 @@ Result<meta::PartRecord> ObjectStore::copy_part(const Bucket& bucket,
                                                 const PartCopyRequest& request,
                                                 meta::ObjectRecord* source) {
     TRY_VOID(find_upload(bucket, request.part.key, request.part.upload_id));
-    TRY(Shared shared,
+    TRY(const Shared shared,
         share_source(*request.source_bucket, request.source_key, request.source_version,
                      request.source_precondition, request.range));
     *source = shared.record;
-    Result<meta::PartRecord> done = put_copied_part(bucket, request.part, shared);
+    // In many pieces the bytes are copied, so that objects made of such parts do not fall apart
+    // ever more.
+    const bool refers = shared.extents.size() <= context_.limits.extents_per_part_max;
+    Fate fate = Fate::not_committed;
+    Result<meta::PartRecord> done = put_copied_part(bucket, request.part, shared, refers, fate);
     // An engine that cannot say may have committed: then the reference stays, for fsck to judge.
-    if (!done && fate_is_known(done.error().code())) release(shared.references);
+    if (!refers || fate == Fate::not_committed) release(shared.references);
     return done;
 }
 
 // The part's ETag is the MD5 of its bytes. Where the source's own ETag is just that, nothing is
 // read.
 Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, const PartId& part,
-                                                      const Shared& shared) {
+                                                      const Shared& shared, bool refers,
+                                                      Fate& fate) {
     TRY(const meta::UploadRecord upload, find_upload(bucket, part.key, part.upload_id));
     const std::optional<hash::Algorithm> named =
         hash::algorithm_by_name(upload.checksum_algorithm());
@@ -289,6 +310,12 @@ Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, cons
         TRY(BodyWriter writer, begin_part(bucket, part, shared.length, algorithms));
         TRY_VOID(writer.write(
             as_bytes(std::string_view(shared.inline_bytes).substr(shared.offset, shared.length))));
+        TRY(body, writer.finish());
+    } else if (!refers) {
+        TRY(BodyWriter writer, begin_part(bucket, part, shared.length, algorithms));
+        TRY_VOID(read_extents(shared.extents, [&](std::span<const std::byte> bytes) {
+            return writer.write(bytes);
+        }));
         TRY(body, writer.finish());
     } else if (whole && !named && shared.record.parts_count() == 0) {
         body.size_bytes = shared.length;
@@ -305,7 +332,7 @@ Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, cons
         checksum.set_value(*body.digests[*named]);
     }
     if (etag.empty()) etag = hex_encode(*body.digests[hash::Algorithm::md5]);
-    return put_part(bucket, part, etag, std::move(checksums), std::move(body));
+    return put_part(bucket, part, etag, std::move(checksums), std::move(body), &fate);
 }
 
 // A copy that shall carry a checksum which its source lacks: the shared blobs are read for it.
@@ -331,19 +358,28 @@ Result<void> ObjectStore::add_checksum(hash::Algorithm algorithm, const Shared& 
     return {};
 }
 
+Result<void> ObjectStore::read_extents(const std::vector<meta::Extent>& extents,
+                                       const ReadBytes& read) {
+    for (const meta::Extent& extent : extents) {
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
+        if (!id) return fail(Code::corrupt, "an extent names no blob");
+        TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
+        TRY_VOID(read_range(*reader, extent.offset(), extent.length(), read));
+    }
+    return {};
+}
+
 Result<StoredBody> ObjectStore::digest_extents(const std::vector<meta::Extent>& extents,
                                                hash::AlgorithmSet algorithms) {
     StoredBody body;
     body.extents = extents;
     algorithms.insert(hash::Algorithm::crc64nvme);
     hash::Digester digester(algorithms);
-    for (const meta::Extent& extent : extents) {
-        const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
-        if (!id) return fail(Code::corrupt, "an extent names no blob");
-        TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
-        TRY_VOID(read_into(digester, *reader, extent.offset(), extent.length()));
-        body.size_bytes += extent.length();
-    }
+    TRY_VOID(read_extents(extents, [&](std::span<const std::byte> bytes) -> Result<void> {
+        digester.update(bytes);
+        body.size_bytes += bytes.size();
+        return {};
+    }));
     body.digests = digester.finish();
     body.crc64nvme = read_be64(*body.digests[hash::Algorithm::crc64nvme]);
     return body;
@@ -352,7 +388,7 @@ Result<StoredBody> ObjectStore::digest_extents(const std::vector<meta::Extent>& 
 Result<void> ObjectStore::rename_moving(const Bucket& bucket, const RenameRequest& request,
                                         meta::ObjectRecord* record) {
     return transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
-        if (transaction.fence().versioning() != meta::VERSIONING_UNSET) return fail(Code::conflict);
+        if (transaction.fence().versioning() != meta::VERSIONING_UNSET) return changed();
         TRY(KeyChange source, KeyChange::read(transaction, request.source_key));
         if (source.object() == nullptr) return fail(Code::no_such_key);
         if (request.source_precondition) TRY_VOID(request.source_precondition(source.object()));
@@ -364,7 +400,7 @@ Result<void> ObjectStore::rename_moving(const Bucket& bucket, const RenameReques
         std::optional<std::string> row_bytes;
         if (has_row) {
             TRY(row_bytes, transaction.get(source_row));
-            if (!row_bytes) return fail(Code::conflict, "the source went while it was renamed");
+            if (!row_bytes) return changed();
         }
         source.move_away();
         TRY_VOID(target.put(*record, meta::JOURNAL_RENAME));
@@ -377,38 +413,47 @@ Result<void> ObjectStore::rename_moving(const Bucket& bucket, const RenameReques
     });
 }
 
-// Where versions are kept, the source's version stays under its old name behind a delete marker.
+// Where versions are kept, the source's version stays under its old name behind a delete marker:
+// both come with one commit.
 Result<void> ObjectStore::rename_sharing(const Bucket& bucket, const RenameRequest& request,
                                          meta::ObjectRecord* record) {
-    const CopyRequest copy_request{.source_bucket = &bucket,
-                                   .source_key = request.source_key,
-                                   .source_version = std::nullopt,
-                                   .source_precondition = request.source_precondition,
-                                   .key = request.key,
-                                   .headers = std::nullopt,
-                                   .checksum_algorithm = std::nullopt,
-                                   .precondition = request.precondition};
-    TRY(CopyResult copied, copy(bucket, copy_request));
-    *record = std::move(copied.record);
-    const meta::Version renamed = copied.source.version();
-    const Precondition unchanged = [&renamed](const meta::ObjectRecord* current) -> Result<void> {
-        if (current != nullptr && meta::same_version(current->version(), renamed)) return {};
-        return fail(Code::operation_aborted,
-                    "The source changed while it was renamed; the target holds its old version.");
+    TRY(const Shared shared, share_source(bucket, request.source_key, std::nullopt,
+                                          request.source_precondition, nullptr));
+    Made made = made_of(shared);
+    Fate fate = Fate::not_committed;
+    const auto build = [&](Transaction& transaction) -> Result<void> {
+        if (transaction.fence().versioning() == meta::VERSIONING_UNSET) return changed();
+        TRY(KeyChange source, KeyChange::read(transaction, request.source_key));
+        if (source.object() == nullptr ||
+            meta::encode(*source.object()) != meta::encode(shared.record))
+            return changed();
+        TRY(KeyChange target, KeyChange::read(transaction, request.key));
+        if (request.precondition) TRY_VOID(request.precondition(target.object()));
+        TRY_VOID(target.put(made.record, meta::JOURNAL_RENAME));
+        put_body(transaction, request.key, made, shared);
+        TRY_VOID(source.remove());
+        return {};
     };
-    TRY_VOID(remove(
-        bucket, {.key = request.source_key, .version = std::nullopt, .precondition = unchanged}));
-    return {};
+    Result<void> renamed = transact(context_, bucket.partition, build, &fate);
+    if (fate == Fate::not_committed) release(shared.references);
+    if (renamed) *record = std::move(made.record);
+    return renamed;
 }
 
 Result<meta::ObjectRecord> ObjectStore::rename(const Bucket& bucket, const RenameRequest& request) {
     if (request.source_key == request.key)
         return fail(Code::invalid_request, "An object cannot be renamed to its own name.");
-    meta::ObjectRecord record;
-    TRY(const meta::Versioning mode, versioning(bucket));
-    TRY_VOID(mode == meta::VERSIONING_UNSET ? rename_moving(bucket, request, &record)
-                                            : rename_sharing(bucket, request, &record));
-    return record;
+    constexpr int attempts_max = 100;
+    for (int attempt = 0;; ++attempt) {
+        meta::ObjectRecord record;
+        TRY(const meta::Versioning mode, versioning(bucket));
+        const Result<void> renamed = mode == meta::VERSIONING_UNSET
+                                         ? rename_moving(bucket, request, &record)
+                                         : rename_sharing(bucket, request, &record);
+        if (renamed) return record;
+        if (renamed.error().code() != Code::conflict || attempt == attempts_max)
+            return fail(renamed.error());
+    }
 }
 
 }  // namespace weir::store

@@ -45,6 +45,12 @@ class DyingEngine final : public kv::Engine {
         if (dead_) return death();
         return engine_.scan(partition, range, visit);
     }
+    Result<std::vector<kv::Page>> read_together(kv::PartitionId partition,
+                                                const std::vector<kv::Range>& ranges,
+                                                std::size_t rows_max) override {
+        if (dead_) return death();
+        return engine_.read_together(partition, ranges, rows_max);
+    }
     void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
         if (!dies()) return engine_.commit(partition, std::move(batch), std::move(done));
         if (apply_once())

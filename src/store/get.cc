@@ -15,7 +15,7 @@ Result<Row> get_row(kv::Engine& kv, kv::PartitionId partition, const std::string
     return or_no_bucket(wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key));
 }
 
-constexpr std::size_t digest_step_bytes = 1 * MiB;
+constexpr std::size_t read_step_bytes = 1 * MiB;
 
 }  // namespace
 
@@ -39,14 +39,14 @@ std::vector<meta::Extent> cut_extents(
     return cut;
 }
 
-Result<void> read_into(hash::Digester& digester, const blob::Reader& reader, std::uint64_t offset,
-                       std::uint64_t length) {
-    std::vector<std::byte> buffer(std::min<std::uint64_t>(length, digest_step_bytes));
+Result<void> read_range(const blob::Reader& reader, std::uint64_t offset, std::uint64_t length,
+                        const ReadBytes& read) {
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(length, read_step_bytes));
     for (std::uint64_t done = 0; done < length;) {
         const std::span<std::byte> out =
             std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), length - done));
         TRY_VOID(reader.read_at(offset + done, out));
-        digester.update(out);
+        TRY_VOID(read(out));
         done += out.size();
     }
     return {};
@@ -162,20 +162,10 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
 Result<meta::PartTable> ObjectStore::part_table(const Bucket& bucket, const std::string& key,
                                                 const meta::ObjectRecord& record) {
     CHECK(record.parts_count() > 0);
-    TRY(const Row bytes, context_.kv.get(bucket.partition, meta::body_row(key, record.version())));
+    TRY(const Row bytes, get_row(context_.kv, bucket.partition,
+                                 meta::body_row(key, record.version()), Wait::yes));
     if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
     return meta::decode<meta::PartTable>(*bytes);
-}
-
-Result<hash::Digests> ObjectStore::digest_object(const Bucket& bucket, const std::string& key,
-                                                 const meta::ObjectRecord& record,
-                                                 hash::AlgorithmSet algorithms) {
-    TRY(const Body body, open_body(bucket, key, record, 0, record.size_bytes()));
-    hash::Digester digester(algorithms);
-    digester.update(as_bytes(body.bytes));
-    for (const Body::Piece& piece : body.pieces)
-        TRY_VOID(read_into(digester, *piece.reader, piece.offset, piece.length));
-    return digester.finish();
 }
 
 Result<meta::Listing> ObjectStore::list(const Bucket& bucket, const meta::ListQuery& query) {

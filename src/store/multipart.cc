@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
+
 #include "base/bytes.h"
 #include "base/random.h"
 #include "meta/keys.h"
@@ -79,6 +82,15 @@ Result<BodyWriter> ObjectStore::begin_part(const Bucket& bucket, const PartId& p
     TRY_VOID(find_upload(bucket, part.key, part.upload_id));
     TRY(std::optional<Slot> slot,
         shared_blobs_.take(part.upload_id, part.part_number, size_bytes, context_.blobs));
+    if (slot && slot->begins_upload) {
+        // Whoever ended the upload meanwhile may have done so before we made a blob for it.
+        if (Result<meta::UploadRecord> open = find_upload(bucket, part.key, part.upload_id);
+            !open) {
+            slot.reset();
+            shared_blobs_.end(part.upload_id, {}, context_.log);
+            return fail(std::move(open).error());
+        }
+    }
     return BodyWriter(context_, in_flight_,
                       {.home = bucket.partition,
                        .size_bytes = size_bytes,
@@ -90,7 +102,7 @@ Result<BodyWriter> ObjectStore::begin_part(const Bucket& bucket, const PartId& p
 Result<meta::PartRecord> ObjectStore::put_part(const Bucket& bucket, const PartId& part,
                                                const std::string& etag,
                                                std::vector<meta::Checksum> checksums,
-                                               StoredBody body) {
+                                               StoredBody body, Fate* told) {
     meta::PartRecord record;
     record.set_size_bytes(body.size_bytes);
     record.set_etag(etag);
@@ -98,6 +110,8 @@ Result<meta::PartRecord> ObjectStore::put_part(const Bucket& bucket, const PartI
     for (meta::Checksum& checksum : checksums) *record.add_checksums() = std::move(checksum);
     for (const meta::Extent& extent : body.extents) *record.add_extents() = extent;
     const std::string row = meta::part_row(part.upload_id, part.part_number);
+    for (const meta::Extent& extent : body.extents)
+        if (extent.slot()) shared_blobs_.commits(part.upload_id, extent.blob());
     Fate fate = Fate::not_committed;
     Result<void> committed = transact(
         context_, bucket.partition,
@@ -127,10 +141,7 @@ Result<meta::PartRecord> ObjectStore::put_part(const Bucket& bucket, const PartI
         &fate);
     if (fate == Fate::committed) body.keep();
     if (fate == Fate::unknown) body.abandon();
-    if (fate != Fate::not_committed) {
-        for (const meta::Extent& extent : body.extents)
-            if (extent.slot()) shared_blobs_.committed(part.upload_id, extent.blob());
-    }
+    if (told != nullptr) *told = fate;
     if (!committed) return fail(std::move(committed).error());
     return record;
 }
@@ -178,10 +189,11 @@ Result<PartsListing> ObjectStore::list_parts(const Bucket& bucket, const std::st
 Result<UploadsListing> ObjectStore::list_uploads(const Bucket& bucket, const UploadsQuery& query) {
     UploadsListing listing;
     if (query.uploads_max == 0) return listing;
-    const std::string all(1, meta::upload_prefix);
+    kv::Range range = kv::prefix_range(std::string(1, meta::upload_prefix));
+    range.begin = meta::rows_from(meta::upload_prefix, std::max(query.prefix, query.key_marker));
     Result<void> outcome;
-    TRY_VOID(kv::scan_all(
-        context_.kv, bucket.partition, kv::prefix_range(all),
+    TRY_VOID(or_no_bucket(kv::scan_all(
+        context_.kv, bucket.partition, range,
         [&](std::string_view row, std::string_view value) {
             std::optional<meta::UploadRow> place = meta::parse_upload_row(row);
             Result<meta::UploadRecord> record = meta::decode<meta::UploadRecord>(value);
@@ -217,7 +229,7 @@ Result<UploadsListing> ObjectStore::list_uploads(const Bucket& bucket, const Upl
                     {std::move(place->key), std::move(place->upload_id), *std::move(record)});
             }
             return true;
-        }));
+        })));
     TRY_VOID(outcome);
     if (!listing.truncated) {
         listing.next_key_marker.clear();
@@ -271,6 +283,8 @@ Result<void> ObjectStore::abort_upload(const Bucket& bucket, const std::string& 
         TRY(const Fenced fenced, fence_upload(bucket, key, upload_id));
         TRY(const std::vector<ListedPart> parts, read_parts(bucket, upload_id, 0, part_number_max));
         bool taken_over = false;
+        // Of the parts replaced in it a blob may have kept none, so that no row names it.
+        const std::set<std::string> blobs = shared_blobs_.with_parts(upload_id);
         TRY_VOID(
             transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
                 const std::string row = meta::upload_row(key, upload_id);
@@ -284,10 +298,14 @@ Result<void> ObjectStore::abort_upload(const Bucket& bucket, const std::string& 
                     discard_part(transaction, part.record,
                                  [](const std::string&) { return false; });
                 }
+                for (const std::string& blob : blobs)
+                    transaction.discard_own_blob(blob);
                 return {};
             }));
         if (taken_over) continue;
-        shared_blobs_.end(upload_id, {}, context_.log);
+        std::map<std::string, SharedBlobs::Fate> fates;
+        for (const std::string& blob : blobs) fates[blob] = {};
+        shared_blobs_.end(upload_id, fates, context_.log);
         return {};
     }
 }

@@ -229,6 +229,11 @@ class MeddlingEngine final : public kv::Engine {
             std::exchange(meddle_, nullptr)();
         return engine_.scan(partition, range, visit);
     }
+    Result<std::vector<kv::Page>> read_together(kv::PartitionId partition,
+                                                const std::vector<kv::Range>& ranges,
+                                                std::size_t rows_max) override {
+        return engine_.read_together(partition, ranges, rows_max);
+    }
     Result<void> create_partition(kv::PartitionId partition) override {
         return engine_.create_partition(partition);
     }

@@ -212,10 +212,6 @@ class ObjectStore {
     // Of an object with parts_count > 0.
     Result<meta::PartTable> part_table(const Bucket& bucket, const std::string& key,
                                        const meta::ObjectRecord& record);
-    // Reads a whole object again for digests that it was not stored with.
-    Result<hash::Digests> digest_object(const Bucket& bucket, const std::string& key,
-                                        const meta::ObjectRecord& record,
-                                        hash::AlgorithmSet algorithms);
     Result<meta::Listing> list(const Bucket& bucket, const meta::ListQuery& query);
     Result<meta::VersionsListing> list_versions(const Bucket& bucket,
                                                 const meta::VersionsQuery& query);
@@ -241,7 +237,8 @@ class ObjectStore {
                                   std::uint64_t size_bytes, hash::AlgorithmSet algorithms);
     Result<meta::PartRecord> put_part(const Bucket& bucket, const PartId& part,
                                       const std::string& etag,
-                                      std::vector<meta::Checksum> checksums, StoredBody body);
+                                      std::vector<meta::Checksum> checksums, StoredBody body,
+                                      Fate* fate = nullptr);
     Result<meta::PartRecord> copy_part(const Bucket& bucket, const PartCopyRequest& request,
                                        meta::ObjectRecord* source);
     Result<PartsListing> list_parts(const Bucket& bucket, const std::string& key,
@@ -256,11 +253,16 @@ class ObjectStore {
     // --- for the background (reclaimer.h, orphans.h) and tools
     InFlight& in_flight() { return in_flight_; }
     std::size_t shared_blobs_open() const { return shared_blobs_.size(); }
+    // The upload is gone with its bucket.
+    void forget_upload(const std::string& upload_id) {
+        shared_blobs_.end(upload_id, {}, context_.log);
+    }
 
   private:
     // A source whose blobs somebody else may use too now (copy.cc).
     struct Shared;
     class Sharing;
+    struct Made;
     // Home partition -> blob, referrer.
     using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
     using Cut = std::function<Result<std::optional<ByteRange>>(std::uint64_t size)>;
@@ -280,10 +282,15 @@ class ObjectStore {
                                 const std::optional<meta::VersionName>& version,
                                 const Precondition& precondition, const Cut& cut);
     void release(const References& references);
+    static Made made_of(const Shared& shared);
+    static void put_body(Transaction& transaction, const std::string& key, const Made& made,
+                         const Shared& shared);
     Result<meta::PartRecord> put_copied_part(const Bucket& bucket, const PartId& part,
-                                             const Shared& shared);
+                                             const Shared& shared, bool refers, Fate& fate);
     Result<void> add_checksum(hash::Algorithm algorithm, const Shared& shared,
                               meta::ObjectRecord& record);
+    Result<void> read_extents(const std::vector<meta::Extent>& extents,
+                              const std::function<Result<void>(std::span<const std::byte>)>& read);
     Result<StoredBody> digest_extents(const std::vector<meta::Extent>& extents,
                                       hash::AlgorithmSet algorithms);
     Result<void> rename_moving(const Bucket& bucket, const RenameRequest& request,
@@ -305,7 +312,7 @@ class ObjectStore {
     Result<std::vector<ListedPart>> read_parts(const Bucket& bucket, const std::string& upload_id,
                                                std::uint32_t after, std::size_t parts_max);
     Result<meta::ObjectRecord> complete_fenced(const Bucket& bucket, const CompleteRequest& request,
-                                               const Fenced& fenced);
+                                               const Fenced& fenced, Fate& fate);
     Result<std::optional<meta::ObjectRecord>> completed_before(const Bucket& bucket,
                                                                const std::string& key,
                                                                const std::string& upload_id);
@@ -321,9 +328,10 @@ std::vector<meta::Extent> cut_extents(
     const google::protobuf::RepeatedPtrField<meta::Extent>& extents, std::uint64_t offset,
     std::uint64_t length);
 
-// Feeds `length` bytes of a blob to a digester.
-Result<void> read_into(hash::Digester& digester, const blob::Reader& reader, std::uint64_t offset,
-                       std::uint64_t length);
+// Shows `length` bytes of a blob, some at a time.
+using ReadBytes = std::function<Result<void>(std::span<const std::byte> bytes)>;
+Result<void> read_range(const blob::Reader& reader, std::uint64_t offset, std::uint64_t length,
+                        const ReadBytes& read);
 
 // Puts a body's extents into the record and, where they are too many, into the table.
 void place_extents(std::vector<meta::Extent> extents, meta::ObjectRecord& record,

@@ -1,9 +1,11 @@
 #include "store/orphans.h"
 
 #include <limits>
+#include <set>
 
 #include "base/bytes.h"
 #include "meta/keys.h"
+#include "store/partitions.h"
 
 namespace weir::store {
 namespace {
@@ -14,36 +16,57 @@ std::string be64(std::uint64_t value) {
     return bytes;
 }
 
-Result<std::vector<kv::PartitionId>> every_partition(ObjectStore& store) {
-    std::vector<kv::PartitionId> partitions;
-    TRY_VOID(store.each_bucket([&](const Bucket& bucket) -> Result<void> {
-        partitions.push_back(bucket.partition);
-        return {};
-    }));
-    TRY_VOID(kv::scan_all(store.context().kv, meta::system_partition,
-                          kv::prefix_range(std::string(1, meta::drain_prefix)),
-                          [&](std::string_view key, std::string_view) {
-                              partitions.emplace_back(read_be64(key.substr(1)));
-                              return true;
-                          }));
-    return partitions;
+// Adds the ids (as in extents) from `from` to `to` that have checksum rows, which every blob has
+// that a commit refers to.
+Result<void> add_committed(kv::Engine& kv, const Place& place, blob::BlobId from, blob::BlobId to,
+                           std::set<std::string>& committed) {
+    kv::Range range = kv::prefix_range(meta::checksum_rows(to.encode()));
+    range.begin = meta::checksum_rows(from.encode());
+    const std::size_t id_bytes = from.encode().size();
+    const Result<void> scanned =
+        kv::scan_all(kv, place.partition, range, [&](std::string_view key, std::string_view) {
+            committed.emplace(key.substr(1, id_bytes));
+            return true;
+        });
+    // A bucket that is half made or half gone has no partition.
+    if (!scanned && scanned.error().code() != Code::not_found) return fail(scanned.error());
+    return {};
 }
 
-Result<bool> has_checksums(kv::Engine& kv, const std::vector<kv::PartitionId>& partitions,
-                           blob::BlobId id) {
-    bool found = false;
-    for (const kv::PartitionId partition : partitions) {
-        const Result<void> scanned =
-            kv::scan_all(kv, partition, kv::prefix_range(meta::checksum_rows(id.encode())),
-                         [&](std::string_view, std::string_view) {
-                             found = true;
-                             return false;
-                         });
-        // A bucket that is half made or half gone has no partition.
-        if (!scanned && scanned.error().code() != Code::not_found) return fail(scanned.error());
-        if (found) return true;
+Result<std::set<std::string>> find_committed(kv::Engine& kv, blob::BlobId from, blob::BlobId to) {
+    std::set<std::string> committed;
+    TRY(const std::vector<Place> places, every_place(kv));
+    for (const Place& place : places)
+        TRY_VOID(add_committed(kv, place, from, to, committed));
+    return committed;
+}
+
+// Whether every orphan of the dead writer is gone.
+Result<bool> sweep_writer(ObjectStore& store, std::uint32_t writer, std::uint64_t low_water,
+                          OrphanSweep& sweep) {
+    const blob::BlobId first{.writer = writer, .sequence = low_water};
+    std::vector<blob::BlobId> young;
+    TRY_VOID(store.context().blobs.list(first, [&](const blob::BlobInfo& info) {
+        if (info.id.writer != writer) return false;
+        young.push_back(info.id);
+        return true;
+    }));
+    if (young.empty()) return true;
+    TRY(const std::set<std::string> committed,
+        find_committed(store.context().kv, first, young.back()));
+    bool all_removed = true;
+    for (const blob::BlobId id : young) {
+        ++sweep.checked;
+        if (committed.contains(id.encode())) continue;
+        if (const Result<void> removed = store.context().blobs.remove(id); removed) {
+            ++sweep.removed;
+        } else {
+            all_removed = false;
+            store.context().log.error("orphan {} stays until the next start: {}", id.text(),
+                                      removed.error().describe());
+        }
     }
-    return false;
+    return all_removed;
 }
 
 }  // namespace
@@ -78,41 +101,25 @@ Result<void> save_writer_low_water(kv::Engine& kv, std::uint32_t writer, std::ui
 }
 
 Result<bool> is_committed(ObjectStore& store, blob::BlobId id) {
-    TRY(const std::vector<kv::PartitionId> partitions, every_partition(store));
-    return has_checksums(store.context().kv, partitions, id);
+    TRY(const std::set<std::string> committed, find_committed(store.context().kv, id, id));
+    return !committed.empty();
 }
 
 Result<OrphanSweep> sweep_orphans(ObjectStore& store, std::uint32_t writer) {
     OrphanSweep sweep;
     kv::Engine& kv = store.context().kv;
-    std::vector<std::pair<std::uint32_t, std::uint64_t>> dead;
-    TRY_VOID(kv::scan_all(kv, meta::system_partition,
-                          kv::prefix_range(meta::writer_low_water_rows()),
-                          [&](std::string_view key, std::string_view value) {
-                              const std::uint32_t other = read_be32(key.substr(1));
-                              if (other != writer) dead.emplace_back(other, read_be64(value));
-                              return true;
-                          }));
-    TRY(const std::vector<kv::PartitionId> partitions, every_partition(store));
-    for (const auto& [other, low_water] : dead) {
-        std::vector<blob::BlobId> young;
-        TRY_VOID(store.context().blobs.list({.writer = other, .sequence = low_water},
-                                            [&](const blob::BlobInfo& info) {
-                                                if (info.id.writer != other) return false;
-                                                young.push_back(info.id);
-                                                return true;
-                                            }));
-        for (const blob::BlobId id : young) {
-            ++sweep.checked;
-            TRY(const bool committed, has_checksums(kv, partitions, id));
-            if (committed) continue;
-            TRY_VOID(store.context().blobs.remove(id));
-            ++sweep.removed;
-        }
-        kv::Batch done;
-        done.remove(meta::writer_low_water_row(other));
-        TRY_VOID(kv::commit_and_wait(kv, meta::system_partition, std::move(done)));
-    }
+    TRY_VOID(kv::each_row(
+        kv, meta::system_partition, kv::prefix_range(meta::writer_low_water_rows()),
+        [&](const kv::Row& row) -> Result<void> {
+            const std::uint32_t other = read_be32(std::string_view(row.key).substr(1));
+            if (other == writer) return {};
+            TRY(const bool swept, sweep_writer(store, other, read_be64(row.value), sweep));
+            if (!swept) return {};
+            kv::Batch done;
+            done.remove(row.key);
+            TRY_VOID(kv::commit_and_wait(kv, meta::system_partition, std::move(done)));
+            return {};
+        }));
     return sweep;
 }
 

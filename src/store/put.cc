@@ -63,6 +63,7 @@ Result<meta::ObjectRecord> ObjectStore::put(const Bucket& bucket, const PutReque
     for (const meta::Checksum& checksum : request.checksums) *record.add_checksums() = checksum;
     meta::PartTable no_parts;
     place_extents(body.extents, record, no_parts);
+    if (!body.inline_bytes.empty()) TRY_VOID(context_.blobs.room_for(body.inline_bytes.size()));
     if (!body.inline_bytes.empty()) record.set_body(meta::BODY_INLINE);
 
     Fate fate = Fate::not_committed;

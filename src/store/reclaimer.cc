@@ -8,23 +8,13 @@
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/orphans.h"
+#include "store/partitions.h"
 
 namespace weir::store {
 namespace {
 
 constexpr std::chrono::seconds pass_interval(5);
 constexpr std::size_t rows_a_round_max = 256;
-
-Result<std::vector<kv::Row>> read_rows(kv::Engine& kv, kv::PartitionId partition, kv::Range range,
-                                       std::size_t rows_max) {
-    std::vector<kv::Row> rows;
-    TRY_VOID(kv::scan_all(kv, partition, std::move(range),
-                          [&](std::string_view key, std::string_view value) {
-                              rows.push_back({std::string(key), std::string(value)});
-                              return rows.size() < rows_max;
-                          }));
-    return rows;
-}
 
 bool gone(const Error& error) {
     return error.code() == Code::not_found || error.code() == Code::conflict ||
@@ -49,14 +39,6 @@ void Reclaimer::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
-void Reclaimer::wake() {
-    {
-        MutexLock lock(mutex_);
-        woken_ = true;
-    }
-    wakeup_.notify_all();
-}
-
 std::shared_ptr<void> Reclaimer::pause() {
     MutexLock lock(mutex_);
     ++pauses_;
@@ -76,27 +58,22 @@ ReclaimStats Reclaimer::stats() const {
 
 void Reclaimer::run() {
     for (;;) {
-        bool at_once = false;
         {
             MutexLock lock(mutex_);
-            while (!stopping_ && !woken_)
-                if (!wakeup_.wait_for(mutex_, pass_interval)) break;
             while (!stopping_ && pauses_ > 0) wakeup_.wait(mutex_);
             if (stopping_) return;
-            at_once = std::exchange(woken_, false);
             passing_ = true;
         }
-        const UnixNanos now = context_.clock.now();
-        Result<void> done = run_once(at_once ? now + context_.settings.reclaim_delay_nanos : now);
+        Result<void> done = run_once(context_.clock.now());
         if (!done) {
             ++errors_;
             context_.log.error("reclaiming: {}", done.error().describe());
         }
-        {
-            MutexLock lock(mutex_);
-            passing_ = false;
-        }
+        MutexLock lock(mutex_);
+        passing_ = false;
         wakeup_.notify_all();
+        while (!stopping_)
+            if (!wakeup_.wait_for(mutex_, pass_interval)) break;
     }
 }
 
@@ -115,13 +92,10 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
         note(trim_journal(bucket.partition, now));
         return {};
     }));
-    TRY(const std::vector<kv::Row> drained,
-        read_rows(context_.kv, meta::system_partition,
-                  kv::prefix_range(std::string(1, meta::drain_prefix)), rows_a_round_max));
-    for (const kv::Row& row : drained) {
-        const kv::PartitionId partition(read_be64(std::string_view(row.key).substr(1)));
-        note(reclaim_partition(partition, now));
-        note(drain_partition(partition));
+    TRY(const std::vector<Place> drained, drained_places(context_.kv));
+    for (const Place& place : drained) {
+        note(reclaim_partition(place.partition, now));
+        note(drain_partition(place.partition));
     }
     return first_error;
 }
@@ -129,16 +103,12 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
 Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos now) {
     Result<void> first_error;
     kv::Range due{std::string(1, meta::garbage_prefix), meta::garbage_row(now + 1, 0)};
-    for (;;) {
-        TRY(const std::vector<kv::Row> rows,
-            read_rows(context_.kv, partition, due, rows_a_round_max));
-        for (const kv::Row& row : rows) {
-            Result<void> done = reclaim_row(partition, row);
-            if (!done && first_error) first_error = std::move(done);
-        }
-        if (rows.size() < rows_a_round_max) return first_error;
-        due.begin = rows.back().key + '\0';
-    }
+    TRY_VOID(kv::each_row(context_.kv, partition, due, [&](const kv::Row& row) -> Result<void> {
+        Result<void> done = reclaim_row(partition, row);
+        if (!done && first_error) first_error = std::move(done);
+        return {};
+    }));
+    return first_error;
 }
 
 Result<void> Reclaimer::reclaim_row(kv::PartitionId partition, const kv::Row& row) {
@@ -155,7 +125,7 @@ Result<void> Reclaimer::reclaim_row(kv::PartitionId partition, const kv::Row& ro
 Result<void> Reclaimer::forget_checksums(kv::PartitionId home, const std::string& blob) {
     for (;;) {
         TRY(const std::vector<kv::Row> rows,
-            read_rows(context_.kv, home, kv::prefix_range(meta::checksum_rows(blob)),
+            kv::read_rows(context_.kv, home, kv::prefix_range(meta::checksum_rows(blob)),
                       rows_a_round_max));
         if (rows.empty()) return {};
         kv::Batch batch;
@@ -172,10 +142,11 @@ Result<void> Reclaimer::reclaim_blob(const meta::Extent& extent) {
         TRY(const bool was_last, release(home, extent));
         if (!was_last) return {};
     }
-    TRY_VOID(context_.blobs.remove(*id));
+    // Before the bytes: where checksums are, bytes are, whatever crash comes between.
     if (Result<void> done = forget_checksums(home, extent.blob());
         !done && done.error().code() != Code::not_found)
         return done;
+    TRY_VOID(context_.blobs.remove(*id));
     ++blobs_;
     return {};
 }
@@ -191,7 +162,7 @@ Result<bool> Reclaimer::release(kv::PartitionId home, const meta::Extent& extent
         return fail(std::move(done).error());
     }
     const Result<std::vector<kv::Row>> others =
-        read_rows(context_.kv, home, kv::prefix_range(meta::reference_rows(extent.blob())), 1);
+        kv::read_rows(context_.kv, home, kv::prefix_range(meta::reference_rows(extent.blob())), 1);
     if (!others && others.error().code() == Code::not_found) return true;
     if (!others) return fail(others.error());
     return others->empty();
@@ -200,14 +171,15 @@ Result<bool> Reclaimer::release(kv::PartitionId home, const meta::Extent& extent
 Result<void> Reclaimer::reclaim_range(const meta::Extent& extent) {
     const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
     if (!id) return fail(Code::corrupt, "a garbage row names no blob");
-    Result<void> punched = context_.blobs.punch(*id, extent.offset(), extent.length());
-    if (!punched && punched.error().code() != Code::not_found) return punched;
+    // Before the bytes, as above.
     kv::Batch forget;
     forget.remove(meta::checksum_row(extent.blob(), extent.offset()));
     Result<kv::Committed> forgotten =
         kv::commit_and_wait(context_.kv, kv::PartitionId(extent.home()), std::move(forget));
     if (!forgotten && forgotten.error().code() != Code::not_found)
         return fail(std::move(forgotten).error());
+    Result<void> punched = context_.blobs.punch(*id, extent.offset(), extent.length());
+    if (!punched && punched.error().code() != Code::not_found) return punched;
     ++ranges_;
     return {};
 }
@@ -229,11 +201,30 @@ Result<void> Reclaimer::drain_partition(kv::PartitionId partition) {
     return {};
 }
 
+// No Complete passed, since its row is there, and none can: the bucket is closed. What a part that
+// is under way finds when it has made a blob is that its upload is gone.
+Result<void> Reclaimer::drain_uploads(kv::PartitionId partition) {
+    for (;;) {
+        TRY(const std::vector<kv::Row> uploads,
+            kv::read_rows(context_.kv, partition,
+                          kv::prefix_range(std::string(1, meta::upload_prefix)),
+                          rows_a_round_max));
+        if (uploads.empty()) return {};
+        kv::Batch batch;
+        for (const kv::Row& row : uploads) batch.remove(row.key);
+        TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(batch)));
+        for (const kv::Row& row : uploads)
+            if (const std::optional<meta::UploadRow> upload = meta::parse_upload_row(row.key))
+                store_.forget_upload(upload->upload_id);
+    }
+}
+
 // Whether nothing is left that the partition must stay for.
 Result<bool> Reclaimer::drain_rows(kv::PartitionId partition) {
+    TRY_VOID(drain_uploads(partition));
     for (;;) {
         TRY(const std::vector<kv::Row> parts,
-            read_rows(context_.kv, partition, kv::prefix_range(std::string(1, meta::part_prefix)),
+            kv::read_rows(context_.kv, partition, kv::prefix_range(std::string(1, meta::part_prefix)),
                       rows_a_round_max));
         kv::Batch batch;
         for (const kv::Row& row : parts) {
@@ -246,7 +237,7 @@ Result<bool> Reclaimer::drain_rows(kv::PartitionId partition) {
     }
     for (const char kind : {meta::garbage_prefix, meta::reference_prefix}) {
         TRY(const std::vector<kv::Row> rows,
-            read_rows(context_.kv, partition, kv::prefix_range(std::string(1, kind)), 1));
+            kv::read_rows(context_.kv, partition, kv::prefix_range(std::string(1, kind)), 1));
         if (!rows.empty()) return false;
     }
     return true;

@@ -32,8 +32,6 @@ class Reclaimer {
 
     void start();
     void stop();
-    // A pass soon, whatever the interval: the disk is full.
-    void wake();
 
     // Nothing is reclaimed from now on until what this returns is gone, which may not outlive the
     // Reclaimer. Waits for the pass that runs.
@@ -53,6 +51,7 @@ class Reclaimer {
     Result<void> forget_checksums(kv::PartitionId home, const std::string& blob);
     Result<void> drain_partition(kv::PartitionId partition);
     Result<bool> drain_rows(kv::PartitionId partition);
+    Result<void> drain_uploads(kv::PartitionId partition);
     Result<void> trim_journal(kv::PartitionId partition, UnixNanos now);
     Result<void> save_low_water();
 
@@ -64,7 +63,6 @@ class Reclaimer {
     Mutex mutex_;
     ConditionVariable wakeup_;
     bool stopping_ GUARDED_BY(mutex_) = false;
-    bool woken_ GUARDED_BY(mutex_) = false;
     bool passing_ GUARDED_BY(mutex_) = false;
     unsigned pauses_ GUARDED_BY(mutex_) = 0;
     std::thread thread_;

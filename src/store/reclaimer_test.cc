@@ -70,8 +70,8 @@ TEST_P(Reclaiming, RunsOnAThreadOfItsOwnAndEndsWhenTold) {
     Reclaimer reclaimer(rig.store(), rig.writer());
     must(rig.put(bucket, "k", content(1, 20'000)));
     must(rig.remove(bucket, "k"));
+    rig.clock().advance(std::chrono::nanoseconds(Rig::day_nanos));
     reclaimer.start();
-    reclaimer.wake();
     while (reclaimer.stats().blobs == 0) std::this_thread::yield();
     reclaimer.stop();
     EXPECT_TRUE(rig.all_blobs().empty());

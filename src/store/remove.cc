@@ -83,7 +83,7 @@ std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(
         if (code == Code::conflict || code == Code::slow_down) {
             outcomes[i] = remove(bucket, requests[i]);
         } else {
-            outcomes[i] = fail(commits[i].error());
+            outcomes[i] = fail(or_no_bucket(std::move(commits[i])).error());
         }
     }
     return outcomes;

@@ -57,7 +57,8 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
                                               blob::Store& blobs) {
     MutexLock lock(mutex_);
     auto found = uploads_.find(upload_id);
-    if (found == uploads_.end()) {
+    const bool begins_upload = found == uploads_.end();
+    if (begins_upload) {
         if (!sets_stride(part_number, size_bytes)) return std::nullopt;
         if (uploads_.size() >= uploads_max) make_room();
         found = uploads_.emplace(upload_id, Upload{}).first;
@@ -80,30 +81,41 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
                           .writer = std::make_shared<EndableWriter>(*std::move(writer)),
                           .in_flight_bound = bound,
                           .taken = {},
-                          .committed = false});
+                          .has_parts = false});
     }
     Shared& blob = shared.back();
     if (size_bytes == 0 || size_bytes > blob.stride_bytes || !blob.taken.insert(part_number).second)
         return std::nullopt;
     return Slot{.writer = blob.writer,
                 .offset = (part_number - 1) * blob.stride_bytes,
-                .length_max = size_bytes};
+                .length_max = size_bytes,
+                .begins_upload = begins_upload};
 }
 
-void SharedBlobs::committed(const std::string& upload_id, std::string_view blob) {
+void SharedBlobs::commits(const std::string& upload_id, std::string_view blob) {
     MutexLock lock(mutex_);
     const auto found = uploads_.find(upload_id);
     if (found == uploads_.end()) return;
     for (Shared& shared : found->second.blobs)
-        if (shared.writer->id().encode() == blob) shared.committed = true;
+        if (shared.writer->id().encode() == blob) shared.has_parts = true;
+}
+
+std::set<std::string> SharedBlobs::with_parts(const std::string& upload_id) const {
+    std::set<std::string> blobs;
+    MutexLock lock(mutex_);
+    const auto found = uploads_.find(upload_id);
+    if (found == uploads_.end()) return blobs;
+    for (const Shared& shared : found->second.blobs)
+        if (shared.has_parts) blobs.insert(shared.writer->id().encode());
+    return blobs;
 }
 
 // Nobody refers to the blob, or what does stays as it is. While a part is on its way into it the
-// fate is open: the orphan check of the next start will look.
+// fate is open, so its bound stays: the orphan check of the next start will look.
 void SharedBlobs::forget(Shared& blob) {
     const bool unused = blob.writer.use_count() == 1;  // grows under our lock only
-    if (!blob.committed && !unused) return;
-    if (!blob.committed) blob.writer->discard();
+    if (!unused) return;
+    if (!blob.has_parts) blob.writer->discard();
     in_flight_.end(blob.in_flight_bound);
 }
 
@@ -114,7 +126,7 @@ void SharedBlobs::make_room() {
     uploads_.erase(idle);
 }
 
-void SharedBlobs::end(const std::string& upload_id, const std::vector<Referred>& referred,
+void SharedBlobs::end(const std::string& upload_id, const std::map<std::string, Fate>& fates,
                       Log& log) {
     std::vector<Shared> blobs;
     {
@@ -125,15 +137,15 @@ void SharedBlobs::end(const std::string& upload_id, const std::vector<Referred>&
         uploads_.erase(found);
     }
     for (Shared& blob : blobs) {
-        const std::string id = blob.writer->id().encode();
-        const auto use = std::ranges::find(referred, id, &Referred::blob);
-        if (use == referred.end()) {
+        const auto fate = fates.find(blob.writer->id().encode());
+        if (fate == fates.end()) {
             blob.writer->discard();
-        } else if (Result<void> sealed = blob.writer->seal(use->end_bytes); !sealed) {
-            // What the object refers to was synced part by part; only the space behind it stays
-            // taken.
-            log.warn("blob {}: could not be cut to {} bytes: {}", blob.writer->id().text(),
-                     use->end_bytes, sealed.error().describe());
+        } else if (fate->second.end_bytes) {
+            // What the object refers to was synced part by part: if this fails, only the space
+            // behind it stays taken.
+            if (Result<void> sealed = blob.writer->seal(*fate->second.end_bytes); !sealed)
+                log.warn("blob {}: could not be cut to {} bytes: {}", blob.writer->id().text(),
+                         *fate->second.end_bytes, sealed.error().describe());
         }
         in_flight_.end(blob.in_flight_bound);
     }

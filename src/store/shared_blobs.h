@@ -8,6 +8,7 @@
 // Safe from any thread. At most `uploads_max` uploads are known; the one that was idle longest
 // makes room, and its later parts get blobs of their own.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -28,20 +29,24 @@ class SharedBlobs {
     explicit SharedBlobs(InFlight& in_flight) : in_flight_(in_flight) {}
 
     // The slot for a part, or nullopt if it fits none: its size must be the stride's or less. The
-    // stride comes from part 1, or from the first part that is a whole number of MiB..
+    // stride comes from part 1, or from the first part that is a whole number of MiB.
     Result<std::optional<Slot>> take(const std::string& upload_id, std::uint32_t part_number,
                                      std::uint64_t size_bytes, blob::Store& blobs);
 
-    // A part in the blob was acknowledged: from now on it is not ours to discard.
-    void committed(const std::string& upload_id, std::string_view blob);
+    // A part in the blob is about to be committed: from now on the blob is not ours to discard,
+    // whatever becomes of the commit.
+    void commits(const std::string& upload_id, std::string_view blob);
 
-    // The upload has ended. Blobs in `referred` (ids as in extents) belong to the object now and
-    // end after their last byte there; the others are discarded.
-    struct Referred {
-        std::string blob;
-        std::uint64_t end_bytes = 0;
+    // Those of the upload's blobs (ids as in extents) for which commits() was called.
+    std::set<std::string> with_parts(const std::string& upload_id) const;
+
+    // The upload has ended. What `fates` does not name never held a part and is discarded. The
+    // others go by way of the reclaimer or, if the object refers to them, end after the last byte
+    // that any part committed.
+    struct Fate {
+        std::optional<std::uint64_t> end_bytes;
     };
-    void end(const std::string& upload_id, const std::vector<Referred>& referred, Log& log);
+    void end(const std::string& upload_id, const std::map<std::string, Fate>& fates, Log& log);
 
     std::size_t size() const {
         MutexLock lock(mutex_);
@@ -54,7 +59,7 @@ class SharedBlobs {
         std::shared_ptr<blob::Writer> writer;
         std::uint64_t in_flight_bound = 0;
         std::set<std::uint32_t> taken;
-        bool committed = false;
+        bool has_parts = false;  // committed, or may be
     };
     struct Upload {
         std::vector<Shared> blobs;  // the last is the one that slots are taken from

@@ -37,16 +37,13 @@ Result<bool> was_applied(const Context& context, kv::PartitionId partition, cons
 
 }  // namespace
 
-bool fate_is_known(Code code) {
-    return code != Code::io_error && code != Code::unavailable && code != Code::no_space &&
-           code != Code::timeout && code != Code::internal_error;
-}
-
 Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition) {
     TRY(std::optional<std::string> bytes, or_no_bucket(kv.get(partition, meta::fence_row)));
     if (!bytes) return fail(Code::no_such_bucket);
     TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
-    if (record.state() == meta::BUCKET_DELETING) return fail(Code::no_such_bucket);
+    // It may stay: whoever asks again finds it opened, or no longer by its name.
+    if (record.state() == meta::BUCKET_DELETING)
+        return fail(Code::operation_aborted, "The bucket is being deleted.");
     return Fence{.bytes = *std::move(bytes), .record = std::move(record)};
 }
 
@@ -64,6 +61,13 @@ void Transaction::discard_blob(const meta::Extent& extent) {
 }
 
 void Transaction::discard_range(const meta::Extent& extent) { *garbage_.add_ranges() = extent; }
+
+void Transaction::discard_own_blob(const std::string& blob) {
+    meta::Extent extent;
+    extent.set_blob(blob);
+    extent.set_home(partition_.value());
+    discard_blob(extent);
+}
 
 void Transaction::finish() {
     if (garbage_.blobs_size() > 0 || garbage_.ranges_size() > 0) {
@@ -163,8 +167,12 @@ Result<void> KeyChange::discard_body(const meta::ObjectRecord& record) {
     if (record.body() == meta::BODY_TABLE) {
         const std::string row = meta::body_row(key_, record.version());
         TRY(const std::optional<std::string> bytes, transaction_.get(row));
-        if (!bytes) return fail(Code::conflict, "the part table went while its object was removed");
-        TRY(const meta::PartTable table, meta::decode<meta::PartTable>(*bytes));
+        // Gone: changed meanwhile, and the head's condition fails the commit; or lost, and the
+        // object can at least be removed, while fsck finds its blobs.
+        meta::PartTable table;
+        if (bytes) {
+            TRY(table, meta::decode<meta::PartTable>(*bytes));
+        }
         for (const meta::Extent& extent : table.extents()) transaction_.discard_blob(extent);
     }
     for (const meta::Extent& extent : record.extents()) transaction_.discard_blob(extent);
@@ -291,12 +299,6 @@ void KeyChange::move_away() {
     --versions_delta_;
     transaction_.batch().remove(head_row());
     journal(meta::JOURNAL_RENAME, head_->version(), nullptr);
-}
-
-void KeyChange::update_head(meta::ObjectRecord record) {
-    CHECK(head_ && meta::same_version(head_->version(), record.version()));
-    record.set_revision(record.revision() + 1);
-    put_head(record);
 }
 
 void KeyChange::journal(meta::JournalOperation operation, const meta::Version& version,

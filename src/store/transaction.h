@@ -45,12 +45,14 @@ class Transaction {
 
     kv::Batch& batch() { return batch_; }
     Result<std::optional<std::string>> get(const std::string& key) {
-        return context_.kv.get(partition_, key);
+        return or_no_bucket(context_.kv.get(partition_, key));
     }
 
-    // Will be reclaimed after the delay; the blobs' ranges are punched, or the blobs removed whole.
+    // Will be reclaimed after the delay: the blobs removed whole, or the ranges of them punched.
     void discard_blob(const meta::Extent& extent);
     void discard_range(const meta::Extent& extent);
+    // A blob that only this bucket's upload knows of, by its id as in extents.
+    void discard_own_blob(const std::string& blob);
 
     // A row of the batch whose value no other batch could have put: it tells whether a commit whose
     // reply was lost was applied.
@@ -78,8 +80,6 @@ enum class Fate {
     unknown,  // the engine could not say: leave everything where it is
 };
 
-// Whether an error of transact() with this code means that nothing was committed.
-bool fate_is_known(Code code);
 
 // Builds and commits until the conditions hold; `build` reads, checks the caller's own
 // preconditions and fills the transaction. An error of `build` ends it. slow_down after
@@ -128,10 +128,6 @@ class KeyChange {
     // Takes the key's only version away without reclaiming its bytes, which another key of the
     // transaction takes over.
     void move_away();
-
-    // Replaces the current version's record without making a new version (`bytes` of extents that
-    // become shared).
-    void update_head(meta::ObjectRecord record);
 
   private:
     KeyChange(Transaction& transaction, std::string key)

@@ -52,6 +52,7 @@ class LocalWriter final : public Writer {
     BlobId id() const override { return id_; }
 
     Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+        if (offset + bytes.size() > reserved_bytes_) TRY_VOID(store_.room_for(bytes.size()));
         TRY_VOID(file_->write_at(offset, bytes));
         if (bytes.size() >= write_out_bytes_min) file_->start_write_out(offset, bytes.size());
         return {};
@@ -132,7 +133,24 @@ std::size_t Store::IdHash::operator()(const BlobId& id) const {
 
 Result<std::unique_ptr<Store>> Store::open(const Options& options, io::Disk& disk, Log& log) {
     TRY_VOID(io::make_directories(disk, options.root));
-    return std::unique_ptr<Store>(new Store(options, disk, log));
+    auto store = std::unique_ptr<Store>(new Store(options, disk, log));
+    // It matters only to those who list.
+    if (const Result<void> removed = store->remove_empty_directories(); !removed)
+        log.warn("empty directories stay under {}: {}", options.root, removed.error().describe());
+    return store;
+}
+
+Result<void> Store::remove_empty_directories() {
+    TRY(const std::vector<std::string> writers, disk_.list(options_.root));
+    for (const std::string& name : writers) {
+        const std::string writer = options_.root + "/" + name;
+        if (writer == writer_path(options_.root, options_.writer)) continue;
+        TRY(const std::vector<std::string> directories, disk_.list(writer));
+        for (const std::string& directory : directories)
+            TRY_VOID(disk_.remove_directory(writer + "/" + directory));
+        TRY_VOID(disk_.remove_directory(writer));
+    }
+    return {};
 }
 
 Result<Store::Place> Store::next_place() {
@@ -166,7 +184,7 @@ Result<void> Store::enter_directory(BlobId id) {
 }
 
 // What was granted since the disk was asked is taken off, so that a burst does not eat the reserve.
-Result<void> Store::check_space(std::uint64_t bytes) {
+Result<void> Store::room_for(std::uint64_t bytes) {
     MutexLock lock(space_mutex_);
     const std::int64_t now_ms = steady_ms();
     if (now_ms - space_checked_ms_ >= space_check_interval_ms) {
@@ -186,10 +204,10 @@ Result<void> Store::check_space(std::uint64_t bytes) {
 
 Result<std::unique_ptr<Writer>> Store::create(const CreateHint& hint) {
     const std::uint64_t hint_bytes = hint.size_bytes.value_or(0);
-    TRY_VOID(check_space(hint_bytes));
+    const std::uint64_t reserved_bytes = hint_bytes >= reserve_hint_bytes_min ? hint_bytes : 0;
+    TRY_VOID(room_for(reserved_bytes));
     TRY(Place place, next_place());
     TRY(std::unique_ptr<io::File> file, disk_.create(blob_path(options_.root, place.id)));
-    const std::uint64_t reserved_bytes = hint_bytes >= reserve_hint_bytes_min ? hint_bytes : 0;
     const Result<void> reserved = file->reserve(reserved_bytes);
     auto writer = std::make_unique<LocalWriter>(*this, log_, place.id, std::move(file),
                                                 reserved_bytes, std::move(place.directory_sync));

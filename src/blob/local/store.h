@@ -3,8 +3,9 @@
 // docs/FORMAT.md.
 //
 // Durable means: fdatasync of the file and fsync of its directory, both shared with whoever asks at
-// the same time. Removing syncs nothing: a name that comes back after a power cut is an orphan or
-// still has its garbage row.
+// the same time. Removing syncs nothing: the garbage row goes by a synced write to the same journaling
+// file system (the database lies beside the blobs), which makes the removal durable before it; on a
+// file system that does not, a name may come back after a power cut, and fsck removes it.
 
 #include <atomic>
 #include <list>
@@ -23,14 +24,14 @@ namespace weir::blob::local {
 struct Options {
     std::string root;
     std::uint32_t writer = 0;
-    std::uint64_t reserve_bytes =
-        0;  // create() fails with no_space below this, so that deleting still works
+    // What writing leaves free (no_space), so that deleting still works.
+    std::uint64_t reserve_bytes = 0;
     std::size_t open_max = 1024;  // blobs that are kept open for readers
 };
 
 class Store final : public blob::Store {
   public:
-    // Makes the root if it is missing.
+    // Makes the root if it is missing; removes folders of earlier starts that are empty by now.
     static Result<std::unique_ptr<Store>> open(const Options& options, io::Disk& disk, Log& log);
 
     Result<std::unique_ptr<Writer>> create(const CreateHint& hint) override;
@@ -41,6 +42,7 @@ class Store final : public blob::Store {
     Result<void> list(BlobId from, const std::function<bool(const BlobInfo&)>& visit) override;
     std::uint64_t next_sequence() const override { return next_sequence_.load(); }
     Result<Space> space() const override;
+    Result<void> room_for(std::uint64_t bytes) override;
 
     std::size_t open_count() const;
 
@@ -59,8 +61,8 @@ class Store final : public blob::Store {
         std::shared_ptr<io::GroupSync> directory_sync;
     };
     Result<Place> next_place();
+    Result<void> remove_empty_directories();
     Result<void> enter_directory(BlobId id) REQUIRES(directory_mutex_);
-    Result<void> check_space(std::uint64_t bytes);
     std::shared_ptr<const Reader> find_open(BlobId id) REQUIRES(open_mutex_);
     Result<bool> list_directory(const std::string& path, BlobId from,
                                 const std::function<bool(const BlobInfo&)>& visit);

@@ -49,29 +49,46 @@ Result<std::optional<std::string>> Engine::get(PartitionId partition, std::strin
     return row->second;
 }
 
+Page Engine::read(const Rows& rows, const Range& range, std::size_t rows_max) {
+    Page page;
+    if (chance(options_.short_pages_percent)) rows_max = 1 + random_() % short_page_rows_max;
+    for (auto row = rows.lower_bound(range.begin); row != rows.end(); ++row) {
+        if (!range.end.empty() && row->first >= range.end) break;
+        if (page.rows.size() == rows_max) {
+            page.more = true;
+            break;
+        }
+        page.rows.push_back({row->first, row->second});
+    }
+    return page;
+}
+
 Result<ScanEnd> Engine::scan(PartitionId partition, const Range& range, const RowVisitor& visit) {
-    std::vector<Row> page;
-    ScanEnd end;
+    Page page;
     {
         MutexLock lock(mutex_);
         if (stopped_) return fail(Code::unavailable);
         const Rows* rows = find(partition);
         if (rows == nullptr) return fail(Code::not_found, "no such partition");
-        std::size_t rows_max = limits_.scan_rows_max;
-        if (chance(options_.short_pages_percent)) rows_max = 1 + random_() % short_page_rows_max;
-        for (auto row = rows->lower_bound(range.begin); row != rows->end(); ++row) {
-            if (!range.end.empty() && row->first >= range.end) break;
-            if (page.size() == rows_max) {
-                end.resume = row->first;
-                break;
-            }
-            page.push_back({row->first, row->second});
-        }
+        page = read(*rows, range, limits_.scan_rows_max);
     }
     // Outside the lock, so that a visitor may use the engine.
-    for (const Row& row : page)
+    for (const Row& row : page.rows)
         if (!visit(row.key, row.value)) return ScanEnd{};
-    return end;
+    if (!page.more) return ScanEnd{};
+    return ScanEnd{.resume = page.rows.back().key + '\0'};
+}
+
+Result<std::vector<Page>> Engine::read_together(PartitionId partition,
+                                                const std::vector<Range>& ranges,
+                                                std::size_t rows_max) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    const Rows* rows = find(partition);
+    if (rows == nullptr) return fail(Code::not_found, "no such partition");
+    std::vector<Page> pages;
+    for (const Range& range : ranges) pages.push_back(read(*rows, range, rows_max));
+    return pages;
 }
 
 Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {

@@ -37,6 +37,9 @@ class Engine final : public kv::Engine {
     Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) override;
     Result<ScanEnd> scan(PartitionId partition, const Range& range,
                          const RowVisitor& visit) override;
+    Result<std::vector<Page>> read_together(PartitionId partition,
+                                            const std::vector<Range>& ranges,
+                                            std::size_t rows_max) override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
     void stop() override;
@@ -55,6 +58,7 @@ class Engine final : public kv::Engine {
     using Rows = std::map<std::string, std::string, std::less<>>;
 
     Result<Committed> apply(PartitionId partition, const Batch& batch);
+    Page read(const Rows& rows, const Range& range, std::size_t rows_max) REQUIRES(mutex_);
     bool chance(unsigned percent) REQUIRES(mutex_);
     Rows* find(PartitionId partition) REQUIRES(mutex_);
 

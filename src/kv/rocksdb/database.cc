@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
+#include "kv/rocksdb/log_tail.h"
 
 namespace weir::kv::rocksdb {
 namespace {
@@ -45,13 +47,14 @@ constexpr std::uint64_t blob_value_bytes_min = 2 * KiB;
     return options;
 }
 
-::rocksdb::DBOptions database_options() {
+::rocksdb::DBOptions database_options(::rocksdb::WALRecoveryMode recovery) {
     ::rocksdb::DBOptions db;
     db.create_if_missing = true;
     db.create_missing_column_families = true;
-    // A torn record at the very end of the log was never acknowledged and is dropped; damage before
-    // the end is an error, since what lies behind it was.
-    db.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    db.wal_recovery_mode = recovery;
+    // Where the file system writes data before it makes a file longer, a log's end is then either
+    // written or not there.
+    db.allow_fallocate = false;
     db.paranoid_checks = true;
     db.max_total_wal_size = wal_bytes_max;
     db.max_background_jobs = 2;
@@ -82,23 +85,54 @@ std::string full_key(PartitionId partition, std::string_view key) {
     return full;
 }
 
-Result<std::unique_ptr<Database>> Database::open(const Options& options, const Limits& limits) {
-    auto database = std::unique_ptr<Database>(new Database());
-    database->block_cache_ = ::rocksdb::NewLRUCache(limits.metadata_cache_bytes);
+::rocksdb::Status Database::open(const Options& options, const Limits& limits,
+                                 ::rocksdb::WALRecoveryMode recovery) {
+    block_cache_ = ::rocksdb::NewLRUCache(limits.metadata_cache_bytes);
     std::vector<::rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t family = default_family; family <= journal_family; ++family)
-        descriptors.emplace_back(family_names[family],
-                                 family_options(family, database->block_cache_));
+        descriptors.emplace_back(family_names[family], family_options(family, block_cache_));
     ::rocksdb::DB* db = nullptr;
-    const ::rocksdb::Status status = ::rocksdb::DB::Open(database_options(), options.path,
-                                                         descriptors, &database->families_, &db);
-    if (!status.ok()) {
-        if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
-            return fail(Code::unavailable,
-                        fmt::format("{} is in use by another process", options.path));
+    families_.clear();
+    const ::rocksdb::Status status = ::rocksdb::DB::Open(database_options(recovery), options.path,
+                                                         descriptors, &families_, &db);
+    db_.reset(db);
+    return status;
+}
+
+// A log that ends short is one that a power cut ended, and RocksDB accepts it. Of one whose last
+// record is there but torn, and of one that is damaged before its end, it only says that it is
+// corrupt.
+Result<std::unique_ptr<Database>> Database::open(const Options& options, const Limits& limits,
+                                                 Log& log) {
+    using ::rocksdb::WALRecoveryMode;
+    auto database = std::unique_ptr<Database>(new Database());
+    ::rocksdb::Status status =
+        database->open(options, limits, WALRecoveryMode::kTolerateCorruptedTailRecords);
+    if (status.ok()) return database;
+    if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
+        return fail(Code::unavailable,
+                    fmt::format("{} is in use by another process", options.path));
+    const Error refused = to_error(status, fmt::format("opening the database {}", options.path));
+    if (!status.IsCorruption()) return fail(refused);
+    TRY(const LogVerdict verdict, judge_logs(options.path));
+    if (verdict.end == LogVerdict::End::whole) return fail(refused);
+    if (verdict.end == LogVerdict::End::damaged && !options.drop_damaged_log)
+        return fail(Code::corrupt,
+                    fmt::format("{}: the log {} is damaged at byte {}, and what was acknowledged "
+                                "lies there or behind. Restore a backup, or give up all that was "
+                                "logged from there on: weir fsck --repair --drop-damaged-log",
+                                refused.message(), verdict.file, verdict.offset));
+    status = database->open(options, limits, WALRecoveryMode::kPointInTimeRecovery);
+    if (!status.ok())
         return fail(to_error(status, fmt::format("opening the database {}", options.path)));
+    if (verdict.end == LogVerdict::End::torn) {
+        log.warn("a write that was never acknowledged was dropped: a power cut tore it, in {} at "
+                 "byte {}",
+                 verdict.file, verdict.offset);
+    } else {
+        log.error("the log was damaged, and is dropped as asked: {} from byte {} on", verdict.file,
+                  verdict.offset);
     }
-    database->db_.reset(db);
     return database;
 }
 
@@ -126,6 +160,33 @@ Result<std::optional<std::string>> Database::get(PartitionId partition, std::str
     if (status.IsNotFound()) return std::nullopt;
     if (status.IsIncomplete()) return fail(Code::would_block);
     return fail(to_error(status, "reading a row"));
+}
+
+Result<ScanEnd> Database::scan(PartitionId partition, const Range& range,
+                               const ::rocksdb::Snapshot* moment, std::size_t rows_max,
+                               const RowVisitor& visit) const {
+    const char kind = range.begin.empty() ? '\0' : range.begin.front();
+    // Kinds may lie in different column families.
+    CHECK(range.end.empty() || kind == '\0' || range.end.front() <= kind + 1);
+    const std::string begin = full_key(partition, range.begin);
+    std::string end = full_key(partition, range.end);
+    if (range.end.empty()) {
+        end.clear();
+        append_be64(end, partition.value() + 1);
+    }
+    const ::rocksdb::Slice upper_bound(end);
+    ::rocksdb::ReadOptions read;
+    read.iterate_upper_bound = &upper_bound;
+    read.snapshot = moment;
+    const std::unique_ptr<::rocksdb::Iterator> rows(db_->NewIterator(read, family(kind)));
+    std::size_t count = 0;
+    for (rows->Seek(begin); rows->Valid(); rows->Next()) {
+        const std::string_view key = rows->key().ToStringView().substr(8);
+        if (count++ == rows_max) return ScanEnd{.resume = std::string(key)};
+        if (!visit(key, rows->value().ToStringView())) return ScanEnd{};
+    }
+    if (!rows->status().ok()) return fail(to_error(rows->status(), "scanning rows"));
+    return ScanEnd{};
 }
 
 }  // namespace weir::kv::rocksdb

@@ -22,7 +22,8 @@ std::string full_key(PartitionId partition, std::string_view key);
 
 class Database {
   public:
-    static Result<std::unique_ptr<Database>> open(const Options& options, const Limits& limits);
+    static Result<std::unique_ptr<Database>> open(const Options& options, const Limits& limits,
+                                                  Log& log);
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
@@ -37,8 +38,15 @@ class Database {
     Result<std::optional<std::string>> get(PartitionId partition, std::string_view key,
                                            bool from_memory) const;
 
+    // One page of a range of rows of one kind, now (nullptr) or as of a snapshot.
+    Result<ScanEnd> scan(PartitionId partition, const Range& range,
+                         const ::rocksdb::Snapshot* moment, std::size_t rows_max,
+                         const RowVisitor& visit) const;
+
   private:
     Database() = default;
+    ::rocksdb::Status open(const Options& options, const Limits& limits,
+                           ::rocksdb::WALRecoveryMode recovery);
 
     std::shared_ptr<::rocksdb::Cache> block_cache_;
     std::unique_ptr<::rocksdb::DB> db_;

@@ -1,6 +1,7 @@
 #include "kv/rocksdb/engine.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/snapshot.h>
 #include <rocksdb/utilities/checkpoint.h>
 
 #include "base/bytes.h"
@@ -27,7 +28,7 @@ Engine::~Engine() { stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::open(const Options& options, const Limits& limits,
                                              Log& log) {
-    TRY(std::unique_ptr<Database> database, Database::open(options, limits));
+    TRY(std::unique_ptr<Database> database, Database::open(options, limits, log));
     auto implementation = std::make_unique<Implementation>(std::move(database), limits, log);
     TRY_VOID(implementation->committer.start());
     return std::unique_ptr<Engine>(new Engine(std::move(implementation)));
@@ -82,30 +83,29 @@ Result<std::optional<std::string>> Engine::get(PartitionId partition, std::strin
 Result<ScanEnd> Engine::scan(PartitionId partition, const Range& range, const RowVisitor& visit) {
     if (!implementation_->committer.has_partition(partition))
         return fail(Code::not_found, "no such partition");
-    const char kind = range.begin.empty() ? '\0' : range.begin.front();
-    // One kind of row a scan: kinds may lie in different column families.
-    CHECK(range.end.empty() || kind == '\0' || range.end.front() <= kind + 1);
-    const std::string begin = full_key(partition, range.begin);
-    std::string end = full_key(partition, range.end);
-    if (range.end.empty()) {
-        end.clear();
-        append_be64(end, partition.value() + 1);
-    }
-    const ::rocksdb::Slice upper_bound(end);
-    ::rocksdb::ReadOptions read;
-    read.iterate_upper_bound = &upper_bound;
+    return implementation_->database->scan(partition, range, nullptr,
+                                           implementation_->limits.scan_rows_max, visit);
+}
+
+Result<std::vector<Page>> Engine::read_together(PartitionId partition,
+                                                const std::vector<Range>& ranges,
+                                                std::size_t rows_max) {
+    if (!implementation_->committer.has_partition(partition))
+        return fail(Code::not_found, "no such partition");
     Database& database = *implementation_->database;
-    std::unique_ptr<::rocksdb::Iterator> rows(
-        database.db().NewIterator(read, database.family(kind)));
-    std::size_t count = 0;
-    for (rows->Seek(begin); rows->Valid(); rows->Next()) {
-        const std::string_view key = rows->key().ToStringView().substr(8);
-        if (count++ == implementation_->limits.scan_rows_max)
-            return ScanEnd{.resume = std::string(key)};
-        if (!visit(key, rows->value().ToStringView())) return ScanEnd{};
+    ::rocksdb::ManagedSnapshot moment(&database.db());
+    std::vector<Page> pages;
+    for (const Range& range : ranges) {
+        Page& page = pages.emplace_back();
+        TRY(const ScanEnd end, database.scan(partition, range, moment.snapshot(), rows_max,
+                                             [&page](std::string_view key, std::string_view value) {
+                                                 page.rows.push_back(
+                                                     {std::string(key), std::string(value)});
+                                                 return true;
+                                             }));
+        page.more = end.resume.has_value();
     }
-    if (!rows->status().ok()) return fail(to_error(rows->status(), "scanning rows"));
-    return ScanEnd{};
+    return pages;
 }
 
 void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
@@ -118,8 +118,11 @@ void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
 
 Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
     Database& database = *implementation_->database;
+    // Synced, so that of all that was ever logged only the last record may be torn (log_tail.h).
+    ::rocksdb::WriteOptions synced;
+    synced.sync = true;
     const ::rocksdb::Status status = database.db().DeleteRange(
-        ::rocksdb::WriteOptions(), database.family(journal_prefix),
+        synced, database.family(journal_prefix),
         full_key(partition, journal_key(0)), full_key(partition, journal_key(before)));
     if (!status.ok()) return fail(to_error(status, "trimming the journal"));
     return {};

@@ -115,7 +115,12 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
                                    1);
         for (;;) {
             CO_TRY(const std::size_t count, co_await fill(raw));
-            CO_TRY_VOID(consume(std::span(raw).first(count), writer));
+            const std::span<const std::byte> received = std::span(raw).first(count);
+            auto write = [&] { return consume(received, writer); };
+            Result<void> written = writer.may_block(received.size())
+                                       ? co_await net::run_blocking(exchange_->pool, write)
+                                       : write();
+            CO_TRY_VOID(std::move(written));
             if (count < raw.size()) break;
         }
         co_return finish();

@@ -116,6 +116,19 @@ Result<Reply> commit_part(const Exchange& exchange, const store::PartId& part,
     return reply;
 }
 
+// On failure what was written is removed, which may take a while, where that may block.
+net::Task<Result<void>> receive(Exchange& exchange, Payload& payload, store::BodyWriter& writer) {
+    Result<void> received = co_await payload.write_to(writer);
+    if (received) co_return received;
+    auto discard = [&writer]() -> Result<void> {
+        writer.discard();
+        return {};
+    };
+    // No room in the pool: then here.
+    if (!co_await net::run_blocking(exchange.pool, discard)) writer.discard();
+    co_return received;
+}
+
 }  // namespace
 
 net::Task<Result<http::Response>> put_object(Exchange& exchange) {
@@ -127,7 +140,7 @@ net::Task<Result<http::Response>> put_object(Exchange& exchange) {
     CO_TRY(const store::Bucket bucket, co_await net::run_blocking(exchange.pool, open));
     store::BodyWriter writer = exchange.store.begin_body(bucket, payload.size_bytes(),
                                                          with_md5(payload.checks().algorithms));
-    CO_TRY_VOID(co_await payload.write_to(writer));
+    CO_TRY_VOID(co_await receive(exchange, payload, writer));
     auto commit = [&] {
         return commit_put(exchange, request, bucket, payload, std::move(headers), writer);
     };
@@ -146,7 +159,7 @@ net::Task<Result<http::Response>> upload_part(Exchange& exchange) {
                              .part_number = static_cast<std::uint32_t>(request.part_number)};
     auto begin = [&] { return open_part(exchange, request, part, payload); };
     CO_TRY(OpenPart open, co_await net::run_blocking(exchange.pool, begin));
-    CO_TRY_VOID(co_await payload.write_to(*open.writer));
+    CO_TRY_VOID(co_await receive(exchange, payload, *open.writer));
     auto commit = [&] { return commit_part(exchange, part, payload, open); };
     CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, commit));
     co_return to_response(std::move(reply));
