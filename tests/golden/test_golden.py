@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 import tarfile
 
 import pytest
@@ -21,6 +22,9 @@ def test_the_present_format_is_among_them(own_server):
 def test_an_old_directory_is_read(own_server, tmp_path, name):
     with tarfile.open(HERE / f"{name}.tar.xz") as archive:
         archive.extractall(tmp_path / "weir")
+    # The archive holds the gaps between parts as zeros; in the directory they take no space.
+    for blob in (tmp_path / "weir" / "data" / "blobs").glob("*/*/*"):
+        subprocess.run(["fallocate", "--dig-holes", blob], check=True)
     running = own_server()
     assert " 0 damaged, 0 leaks" in running.run("fsck", "--read").stdout
     s3 = running.start().client()
