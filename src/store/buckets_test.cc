@@ -83,6 +83,7 @@ TEST_P(Buckets, ThatAreDeletedTakeTheirOpenUploadsWithThem) {
     must(rig.store().delete_bucket(bucket.name));
     must(rig.reclaim());
     EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_EQ(rig.store().shared_blobs_open(), 0u);
     EXPECT_EQ(code_of(rig.kv().get(bucket.partition, meta::fence_row)), Code::not_found);
     EXPECT_TRUE(rig.rows(meta::system_partition, meta::drain_prefix).empty());
 }
@@ -131,7 +132,8 @@ TEST_P(Buckets, NeverGoWithAnObjectInside) {
                 const auto put = rig.put(bucket, "k", content(seed, 20'000));
                 stored += put.has_value();
                 if (!put) {
-                    EXPECT_THAT(put.error().code(), ::testing::AnyOf(Code::no_such_bucket, Code::operation_aborted));
+                    EXPECT_THAT(put.error().code(),
+                                ::testing::AnyOf(Code::no_such_bucket, Code::operation_aborted));
                 }
             });
             racers.emplace_back([&] { EXPECT_TRUE(rig.reclaim()); });
@@ -163,7 +165,8 @@ TEST_P(Buckets, ThatComeAndGoUnderManyHandsLeaveNoPartition) {
                     }
                     const Result<void> gone = rig.store().delete_bucket("b");
                     if (!gone) {
-                        EXPECT_THAT(gone.error().code(), ::testing::AnyOf(Code::no_such_bucket, Code::operation_aborted));
+                        EXPECT_THAT(gone.error().code(), ::testing::AnyOf(Code::no_such_bucket,
+                                                                          Code::operation_aborted));
                     }
                 }
             });

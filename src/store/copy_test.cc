@@ -53,6 +53,37 @@ TEST_P(Copies, ShareTheBlobAndEitherMayGoFirst) {
     }
 }
 
+// Each round is made of the last one twice over, its end in pieces of one byte.
+TEST_P(Copies, OfPartsOfPartsDoNotFallApart) {
+    std::string expected = content(3, part_bytes_min) + "x";
+    const std::string first = must(rig.create_upload(bucket, "target"));
+    must(rig.put_part(bucket, {.key = "target", .upload_id = first, .part_number = 1},
+                      expected.substr(0, part_bytes_min)));
+    must(rig.put_part(bucket, {.key = "target", .upload_id = first, .part_number = 2}, "x"));
+    must(rig.complete(bucket, "target", first));
+    const int extents_max = 2 * static_cast<int>(Limits{}.extents_per_part_max);
+    for (int round = 0; round < 7; ++round) {
+        const std::string upload = must(rig.create_upload(bucket, "target"));
+        const ByteRange tail{.offset = part_bytes_min, .length = expected.size() - part_bytes_min};
+        meta::ObjectRecord source;
+        must(rig.store().copy_part(bucket, part_copy(upload, 1, "target", std::nullopt), &source));
+        must(rig.store().copy_part(bucket, part_copy(upload, 2, "target", tail), &source));
+        const meta::ObjectRecord record = must(rig.complete(bucket, "target", upload));
+        expected += expected.substr(part_bytes_min);
+        const bool tabled = record.body() == meta::BODY_TABLE;
+        EXPECT_LE(tabled ? must(rig.store().part_table(bucket, "target", record)).extents_size()
+                         : record.extents_size(),
+                  extents_max);
+        ASSERT_TRUE(must(rig.get(bucket, "target")) == expected) << round;
+        must(rig.reclaim());
+    }
+    rig.expect_all_readable(bucket);
+    must(rig.remove(bucket, "target"));
+    must(rig.reclaim());
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
 TEST_P(Copies, OntoThemselvesKeepTheirBytes) {
     must(rig.put(bucket, "k", bytes));
     must(rig.copy(bucket, "k", bucket, "k"));

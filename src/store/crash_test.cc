@@ -7,6 +7,7 @@
 
 #include "meta/keys.h"
 #include "meta/version.h"
+#include "store/forwarding_engine.h"
 #include "store/orphans.h"
 #include "store/store_rig.h"
 
@@ -14,21 +15,21 @@ namespace weir::store {
 namespace {
 
 // Lets so many changes pass; the next one is lost, or applied without a word, and then all is dead.
-class DyingEngine final : public kv::Engine {
+class DyingEngine final : public ForwardingEngine {
   public:
     DyingEngine(kv::Engine& engine, int changes, bool apply_last)
-        : engine_(engine), left_(changes), apply_last_(apply_last) {}
+        : ForwardingEngine(engine), left_(changes), apply_last_(apply_last) {}
 
     bool dead() const { return dead_; }
 
     Result<void> create_partition(kv::PartitionId partition) override {
-        if (!dies()) return engine_.create_partition(partition);
-        if (apply_once()) must(engine_.create_partition(partition));
+        if (!dies()) return ForwardingEngine::create_partition(partition);
+        if (apply_once()) must(ForwardingEngine::create_partition(partition));
         return death();
     }
     Result<void> drop_partition(kv::PartitionId partition) override {
-        if (!dies()) return engine_.drop_partition(partition);
-        if (apply_once()) must(engine_.drop_partition(partition));
+        if (!dies()) return ForwardingEngine::drop_partition(partition);
+        if (apply_once()) must(ForwardingEngine::drop_partition(partition));
         return death();
     }
     Result<std::optional<std::string>> try_get(kv::PartitionId partition,
@@ -38,30 +39,30 @@ class DyingEngine final : public kv::Engine {
     Result<std::optional<std::string>> get(kv::PartitionId partition,
                                            std::string_view key) override {
         if (dead_) return death();
-        return engine_.get(partition, key);
+        return ForwardingEngine::get(partition, key);
     }
     Result<kv::ScanEnd> scan(kv::PartitionId partition, const kv::Range& range,
                              const kv::RowVisitor& visit) override {
         if (dead_) return death();
-        return engine_.scan(partition, range, visit);
+        return ForwardingEngine::scan(partition, range, visit);
     }
     Result<std::vector<kv::Page>> read_together(kv::PartitionId partition,
                                                 const std::vector<kv::Range>& ranges,
                                                 std::size_t rows_max) override {
         if (dead_) return death();
-        return engine_.read_together(partition, ranges, rows_max);
+        return ForwardingEngine::read_together(partition, ranges, rows_max);
     }
     void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
-        if (!dies()) return engine_.commit(partition, std::move(batch), std::move(done));
+        if (!dies()) return ForwardingEngine::commit(partition, std::move(batch), std::move(done));
         if (apply_once())
-            engine_.commit(partition, std::move(batch), [](const Result<kv::Committed>&) {});
+            ForwardingEngine::commit(partition, std::move(batch),
+                                     [](const Result<kv::Committed>&) {});
         done(death());
     }
     Result<void> trim_journal(kv::PartitionId partition, kv::Sequence before) override {
         if (dead_) return death();
-        return engine_.trim_journal(partition, before);
+        return ForwardingEngine::trim_journal(partition, before);
     }
-    void stop() override {}
 
   private:
     static std::unexpected<Error> death() { return fail(Code::io_error, "the server died"); }
@@ -76,7 +77,6 @@ class DyingEngine final : public kv::Engine {
     }
     bool apply_once() const { return first_ && apply_last_; }
 
-    kv::Engine& engine_;
     int left_;
     const bool apply_last_;
     bool dead_ = false;

@@ -8,6 +8,8 @@
 
 #include "base/bytes.h"
 #include "meta/keys.h"
+#include "meta/records.h"
+#include "store/forwarding_engine.h"
 #include "store/store_rig.h"
 
 namespace weir::store {
@@ -30,6 +32,32 @@ class Multipart : public StoreTest {
         must(rig.reclaim());
         EXPECT_TRUE(rig.all_blobs().empty());
         EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+    }
+    // Parts below the minimum would be refused, so only the rows are made by hand: each part lies
+    // in `pieces` blobs, of which there are none.
+    void put_rows_of_parts(std::uint32_t count, std::uint32_t pieces) {
+        must(rig.put_part(bucket, part(1), content(1, 64)));
+        const kv::Row first = rig.rows(bucket.partition, meta::part_prefix).front();
+        const meta::PartRecord written = must(meta::decode<meta::PartRecord>(first.value));
+        must(rig.blobs().remove(*blob::BlobId::decode(written.extents(0).blob())));
+        kv::Batch batch;
+        batch.remove(rig.rows(bucket.partition, meta::checksum_prefix).front().key);
+        std::uint64_t sequence = 1'000'000;
+        for (std::uint32_t number = 1; number <= count; ++number) {
+            meta::PartRecord record = written;
+            record.set_size_bytes(part_bytes_min);
+            record.clear_extents();
+            for (std::uint32_t piece = 0; piece < pieces; ++piece) {
+                meta::Extent& extent = *record.add_extents();
+                extent = written.extents(0);
+                std::string id = extent.blob().substr(0, 8);
+                append_be64(id, ++sequence);
+                extent.set_blob(id);
+                extent.set_length(part_bytes_min / pieces);
+            }
+            batch.put(meta::part_row(upload, number), meta::encode(record));
+        }
+        must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(batch)));
     }
     std::string parts_etag(const std::vector<std::string>& parts) {
         std::string digests;
@@ -217,47 +245,31 @@ TEST_P(Multipart, CompleteMayBeRepeated) {
     expect_nothing_left_after_removal();
 }
 
-// Runs `meddle` once, just before the rows of parts are read.
-class MeddlingEngine final : public kv::Engine {
+// Runs `meddle` once, just before the nth look at an upload's row or, with 0, before its parts are
+// read.
+class MeddlingEngine final : public ForwardingEngine {
   public:
-    MeddlingEngine(kv::Engine& engine, std::function<void()> meddle)
-        : engine_(engine), meddle_(std::move(meddle)) {}
+    MeddlingEngine(kv::Engine& engine, int nth_look, std::function<void()> meddle)
+        : ForwardingEngine(engine), nth_look_(nth_look), meddle_(std::move(meddle)) {}
 
     Result<kv::ScanEnd> scan(kv::PartitionId partition, const kv::Range& range,
                              const kv::RowVisitor& visit) override {
-        if (range.begin.starts_with(meta::part_prefix) && meddle_)
-            std::exchange(meddle_, nullptr)();
-        return engine_.scan(partition, range, visit);
-    }
-    Result<std::vector<kv::Page>> read_together(kv::PartitionId partition,
-                                                const std::vector<kv::Range>& ranges,
-                                                std::size_t rows_max) override {
-        return engine_.read_together(partition, ranges, rows_max);
-    }
-    Result<void> create_partition(kv::PartitionId partition) override {
-        return engine_.create_partition(partition);
-    }
-    Result<void> drop_partition(kv::PartitionId partition) override {
-        return engine_.drop_partition(partition);
-    }
-    Result<std::optional<std::string>> try_get(kv::PartitionId partition,
-                                               std::string_view key) override {
-        return engine_.try_get(partition, key);
+        if (nth_look_ == 0 && range.begin.starts_with(meta::part_prefix)) meddle();
+        return ForwardingEngine::scan(partition, range, visit);
     }
     Result<std::optional<std::string>> get(kv::PartitionId partition,
                                            std::string_view key) override {
-        return engine_.get(partition, key);
+        if (key.starts_with(meta::upload_prefix) && ++looks_ == nth_look_) meddle();
+        return ForwardingEngine::get(partition, key);
     }
-    void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
-        engine_.commit(partition, std::move(batch), std::move(done));
-    }
-    Result<void> trim_journal(kv::PartitionId partition, kv::Sequence before) override {
-        return engine_.trim_journal(partition, before);
-    }
-    void stop() override {}
 
   private:
-    kv::Engine& engine_;
+    void meddle() {
+        if (meddle_) std::exchange(meddle_, nullptr)();
+    }
+
+    const int nth_look_;
+    int looks_ = 0;
     std::function<void()> meddle_;
 };
 
@@ -269,7 +281,7 @@ TEST_P(Multipart, ACompleteThatIsOvertakenWhileItLooksFindsTheOthersObject) {
     request.upload_id = upload;
     request.parts.push_back({1, md5_hex(a), {}});
     Result<meta::ObjectRecord> first = fail(Code::internal_error, "it did not run");
-    MeddlingEngine meddling(rig.kv(),
+    MeddlingEngine meddling(rig.kv(), 0,
                             [&] { first = rig.store().complete_upload(bucket, request); });
     rig.interpose(meddling);
     const Result<meta::ObjectRecord> second = rig.store().complete_upload(bucket, request);
@@ -278,6 +290,71 @@ TEST_P(Multipart, ACompleteThatIsOvertakenWhileItLooksFindsTheOthersObject) {
     EXPECT_TRUE(meta::same_version(first->version(), second->version()));
     rig.restart();
     expect_nothing_left_after_removal();
+}
+
+TEST_P(Multipart, APartThatBeginsWhileItsUploadIsAbortedKeepsNoBlob) {
+    MeddlingEngine meddling(rig.kv(), 2,
+                            [&] { must(rig.store().abort_upload(bucket, "model", upload)); });
+    rig.interpose(meddling);
+    EXPECT_EQ(code_of(rig.store().begin_part(bucket, part(1), part_bytes, {})),
+              Code::no_such_upload);
+    EXPECT_EQ(rig.store().shared_blobs_open(), 0u);
+    EXPECT_TRUE(rig.all_blobs().empty());
+    rig.restart();
+}
+
+// Checks and backups that run meanwhile may still look at what was committed.
+TEST_P(Multipart, WhatAnAbortGivesUpIsThereUntilTheReclaimerComes) {
+    must(rig.put_part(bucket, part(1), content(1, part_bytes)));
+    must(rig.put_part(bucket, part(1), content(2, part_bytes)));
+    const BodyWriter arriving = must(rig.store().begin_part(bucket, part(2), part_bytes, {}));
+    must(rig.store().abort_upload(bucket, "model", upload));
+    EXPECT_EQ(rig.all_blobs().size(), 2u);
+    EXPECT_EQ(rig.store().shared_blobs_open(), 0u);
+    must(rig.reclaim());
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
+// All parts of the upload's blob were sent again, so no row names it when the upload ends.
+TEST_P(Multipart, ABlobThatLostAllItsPartsGoesWithTheUpload) {
+    for (const bool completed : {true, false}) {
+        upload = must(rig.create_upload(bucket, "model"));
+        must(rig.put_part(bucket, part(1), content(1, part_bytes)));
+        must(rig.put_part(bucket, part(1), content(2, part_bytes)));
+        must(rig.reclaim());
+        if (completed) {
+            must(rig.complete(bucket, "model", upload));
+            must(rig.reclaim());
+            EXPECT_EQ(rig.all_blobs().size(), 1u);
+            must(rig.remove(bucket, "model"));
+        } else {
+            must(rig.store().abort_upload(bucket, "model", upload));
+        }
+        must(rig.reclaim());
+        EXPECT_TRUE(rig.all_blobs().empty());
+    }
+}
+
+// The bound tells checks on a running server, and the next start, which blobs may still be
+// committed.
+TEST_P(Multipart, WhatAnUploadThatMadeRoomStillWritesStaysYoung) {
+    const std::string a = content(1, part_bytes);
+    must(rig.put_part(bucket, part(1), a));
+    const std::uint64_t bound = rig.store().in_flight().low_water();
+    BodyWriter arriving =
+        must(rig.store().begin_part(bucket, part(2), part_bytes, {hash::Algorithm::md5}));
+    must(arriving.write(as_bytes(a)));
+    for (std::size_t i = 0; i < SharedBlobs::uploads_max; ++i) {
+        const PartId other{.key = "other",
+                           .upload_id = must(rig.create_upload(bucket, "other")),
+                           .part_number = 1};
+        must(rig.store().begin_part(bucket, other, part_bytes, {}));
+    }
+    EXPECT_EQ(rig.store().in_flight().low_water(), bound);
+    must(rig.store().put_part(bucket, part(2), md5_hex(a), {}, must(arriving.finish())));
+    must(rig.complete(bucket, "model", upload));
+    EXPECT_TRUE(must(rig.get(bucket, "model")) == a + a);
 }
 
 TEST_P(Multipart, PartsFromBeforeARestartAreGood) {
@@ -363,23 +440,7 @@ TEST_P(Multipart, ChecksumsOfTheWholeAndOfTheParts) {
 }
 
 TEST_P(Multipart, TenThousandPartsAreOneObject) {
-    // Parts below the minimum would be refused, so only the rows are made by hand.
-    const std::string a = content(1, 64);
-    must(rig.put_part(bucket, part(1), a));
-    const kv::Row first = rig.rows(bucket.partition, meta::part_prefix).front();
-    kv::Batch batch;
-    batch.remove(rig.rows(bucket.partition, meta::checksum_prefix).front().key);
-    meta::PartRecord record;
-    ASSERT_TRUE(record.ParseFromString(first.value));
-    record.set_size_bytes(part_bytes_min);
-    for (std::uint32_t number = 1; number <= part_number_max; ++number) {
-        std::string id = record.extents(0).blob().substr(0, 8);
-        append_be64(id, 1'000'000 + number);
-        record.mutable_extents(0)->set_blob(id);
-        record.mutable_extents(0)->set_length(part_bytes_min);
-        batch.put(meta::part_row(upload, number), record.SerializeAsString());
-    }
-    must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(batch)));
+    put_rows_of_parts(part_number_max, 1);
     const meta::ObjectRecord object = must(rig.complete(bucket, "model", upload));
     EXPECT_EQ(object.parts_count(), part_number_max);
     EXPECT_EQ(object.size_bytes(), part_number_max * part_bytes_min);
@@ -387,6 +448,26 @@ TEST_P(Multipart, TenThousandPartsAreOneObject) {
     EXPECT_LT(object.ByteSizeLong(), 4 * KiB);
     EXPECT_EQ(must(rig.store().part_table(bucket, "model", object)).extents_size(), 10'000);
     must(rig.remove(bucket, "model"));
+    must(rig.reclaim());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
+TEST_P(Multipart, AnObjectInTooManyPiecesIsRefusedAndTheUploadStaysOpen) {
+    constexpr std::uint32_t parts = Limits{}.extents_per_object_max / 2;
+    put_rows_of_parts(parts + 1, 2);
+    const Result<meta::ObjectRecord> refused = rig.complete(bucket, "model", upload);
+    ASSERT_EQ(code_of(refused), Code::invalid_request);
+    EXPECT_NE(refused.error().describe().find("pieces"), std::string::npos);
+    must(rig.put_part(bucket, part(parts + 1), content(1, 100)));
+    must(rig.store().abort_upload(bucket, "model", upload));
+    must(rig.reclaim());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+
+    upload = must(rig.create_upload(bucket, "model"));
+    put_rows_of_parts(parts, 2);
+    must(rig.complete(bucket, "model", upload));
+    must(rig.copy(bucket, "model", bucket, "copy"));
+    for (const std::string key : {"model", "copy"}) must(rig.remove(bucket, key));
     must(rig.reclaim());
     EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
 }

@@ -8,11 +8,24 @@
 #include "base/bytes.h"
 #include "meta/keys.h"
 #include "meta/records.h"
+#include "store/forwarding_engine.h"
 #include "store/orphans.h"
 #include "store/store_rig.h"
 
 namespace weir::store {
 namespace {
+
+// Fails every commit that is told to.
+class RefusingEngine final : public ForwardingEngine {
+  public:
+    using ForwardingEngine::ForwardingEngine;
+    bool refuses = false;
+
+    void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
+        if (refuses) return done(fail(Code::io_error, "refused by the test"));
+        ForwardingEngine::commit(partition, std::move(batch), std::move(done));
+    }
+};
 
 class Reclaiming : public StoreTest {
   protected:
@@ -47,6 +60,73 @@ TEST_P(Reclaiming, OneBadRowDoesNotStopTheOthers) {
     must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(bad)));
     EXPECT_EQ(code_of(rig.reclaim()), Code::corrupt);
     EXPECT_TRUE(rig.all_blobs().empty());
+}
+
+// Bytes that go before their checksums would look like damage.
+TEST_P(Reclaiming, TakesNoBytesWhoseChecksumsItCannotTake) {
+    must(rig.put(bucket, "k", content(1, 20'000)));
+    const std::size_t checksums = rig.rows(bucket.partition, meta::checksum_prefix).size();
+    ASSERT_GT(checksums, 0u);
+    must(rig.remove(bucket, "k"));
+    RefusingEngine engine(rig.kv());
+    rig.interpose(engine);
+    engine.refuses = true;
+    EXPECT_EQ(code_of(rig.reclaim()), Code::io_error);
+    EXPECT_EQ(rig.all_blobs().size(), 1u);
+    EXPECT_EQ(rig.rows(bucket.partition, meta::checksum_prefix).size(), checksums);
+    engine.refuses = false;
+    must(rig.reclaim());
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+    rig.restart();
+}
+
+// A bucket whose blobs live on as copies waits for them; others do not wait for it.
+TEST_P(Reclaiming, DeletedBucketsThatMustWaitHoldUpNobody) {
+    constexpr int waiting = 300;
+    for (int n = 0; n < waiting; ++n) {
+        const std::string name = "waiting" + std::to_string(n);
+        const Bucket from = rig.bucket(name);
+        must(rig.put(from, "k", content(1, 20'000)));
+        must(rig.copy(from, "k", bucket, name));
+        must(rig.remove(from, "k"));
+        must(rig.store().delete_bucket(name));
+    }
+    const Bucket last = rig.bucket("last");
+    const std::string upload = must(rig.create_upload(last, "k"));
+    must(rig.put_part(last, {.key = "k", .upload_id = upload, .part_number = 1},
+                      content(2, 20'000)));
+    must(rig.store().delete_bucket("last"));
+    must(rig.reclaim());
+    EXPECT_EQ(rig.all_blobs().size(), static_cast<std::size_t>(waiting));
+    EXPECT_EQ(code_of(rig.kv().get(last.partition, meta::fence_row)), Code::not_found);
+    rig.expect_all_readable(bucket);
+}
+
+// As fsck would tell: the head is there, and where its parts lie is not. It can still be replaced
+// and deleted.
+TEST_P(Reclaiming, AnObjectWithoutItsPartTableCanBeReplacedAndDeleted) {
+    const auto damaged = [&](const std::string& key) {
+        const std::string upload = must(rig.create_upload(bucket, key));
+        for (std::uint32_t number = 1; number <= 2; ++number)
+            must(rig.put_part(bucket, {.key = key, .upload_id = upload, .part_number = number},
+                              content(number, part_bytes_min)));
+        const meta::ObjectRecord record = must(rig.complete(bucket, key, upload));
+        kv::Batch batch;
+        batch.remove(meta::body_row(key, record.version()));
+        must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(batch)));
+    };
+    damaged("deleted");
+    must(rig.remove(bucket, "deleted"));
+    EXPECT_EQ(code_of(rig.get(bucket, "deleted")), Code::no_such_key);
+    damaged("deleted too");
+    EXPECT_TRUE(
+        rig.store()
+            .remove_many(bucket, {{.key = "deleted too", .version = {}, .precondition = {}}})
+            .front());
+    damaged("replaced");
+    must(rig.put(bucket, "replaced", "good"));
+    EXPECT_EQ(must(rig.get(bucket, "replaced")), "good");
 }
 
 TEST_P(Reclaiming, TrimsTheJournalAndLeavesAMark) {

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <random>
+#include <set>
+#include <thread>
 
 #include "meta/keys.h"
 #include "meta/records.h"
@@ -298,6 +301,51 @@ TEST_P(Versions, ANullVersionSurvivesEnablingAndIsReplacedWhileSuspended) {
     must(rig.remove(bucket, "k", null));
     EXPECT_EQ(must(rig.get(bucket, "k")), "enabled");
     EXPECT_EQ(code_of(rig.store().find(bucket, "k", null)), Code::no_such_version);
+}
+
+// More keys and versions than one look at the engine takes, and writers meanwhile: what was there
+// all the time is listed once, and each key has one latest version.
+TEST_P(Versions, OfAListingAreOnesThatExistedTogether) {
+    constexpr std::uint64_t keys = 300, older = 3;
+    const std::uint64_t seed = test_seed();
+    const Bucket bucket = rig.bucket("weights", meta::VERSIONING_ENABLED);
+    const auto name = [](std::uint64_t n) { return "k" + std::to_string(n); };
+    std::set<std::pair<std::string, std::string>> lasting;
+    for (std::uint64_t n = 0; n < keys; ++n)
+        for (std::uint64_t version = 0; version < older; ++version)
+            lasting.emplace(name(n), meta::version_id(must(rig.put(bucket, name(n), "1"))));
+    std::atomic<bool> done = false;
+    std::jthread writer([&] {
+        std::mt19937_64 random(seed);
+        for (std::uint64_t n = 0; !done; n = (n + 1) % keys) {
+            EXPECT_TRUE(rig.put(bucket, name(n), "2"));
+            const std::string other = name(random() % keys);
+            const Result<KeyChange::Removed> marker = rig.remove(bucket, other);
+            ASSERT_TRUE(marker);
+            if (random() % 2 == 0) {
+                EXPECT_TRUE(rig.remove(bucket, other, meta::parse_version_id(marker->version_id)));
+            }
+        }
+    });
+    for (int round = 0; round < 20; ++round) {
+        std::set<std::pair<std::string, std::string>> missing = lasting, seen;
+        std::map<std::string, int> latest;
+        meta::VersionsQuery query;
+        query.keys_max = 100'000;
+        const meta::VersionsListing listing = must(rig.store().list_versions(bucket, query));
+        ASSERT_FALSE(listing.truncated);
+        for (const meta::ListedVersion& listed : listing.versions) {
+            const std::pair version{listed.key, meta::version_id(listed.record)};
+            EXPECT_TRUE(seen.insert(version).second) << listed.key << " twice";
+            missing.erase(version);
+            latest[listed.key] += listed.latest;
+        }
+        EXPECT_THAT(missing, ::testing::IsEmpty());
+        ASSERT_EQ(latest.size(), keys);
+        for (const auto& [key, count] : latest) EXPECT_EQ(count, 1) << key;
+        if (HasFailure()) break;
+    }
+    done = true;
 }
 
 }  // namespace

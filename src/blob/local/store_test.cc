@@ -270,6 +270,46 @@ TEST_F(LocalStoreOnFakeDisk, FindsOutEarlyThatADiskIsFull) {
     EXPECT_TRUE(store->create({.size_bytes = 2 * MiB}));
 }
 
+// Parts of uploads and bodies of unknown length come without a size.
+TEST_F(LocalStoreOnFakeDisk, KeepsTheReserveFreeOfWhatCameWithoutASize) {
+    FakeDisk disk(8 * MiB);
+    const std::unique_ptr<Store> store =
+        *Store::open({.root = "/data/blobs", .writer = 1, .reserve_bytes = 4 * MiB}, disk, *log_);
+    const std::unique_ptr<Writer> writer = *store->create({.size_bytes = std::nullopt});
+    const std::string mebibyte = content('x', MiB);
+    std::uint64_t written = 0;
+    Result<void> outcome;
+    while ((outcome = writer->write_at(written, as_bytes(mebibyte)))) {
+        written += MiB;
+        ASSERT_LE(written, 4 * MiB);
+    }
+    EXPECT_EQ(outcome.error().code(), Code::no_space);
+    EXPECT_GE(written, 3 * MiB);
+    EXPECT_EQ(store->room_for(MiB).error().code(), Code::no_space);
+    writer->discard();
+}
+
+TEST_F(LocalStoreOnFakeDisk, RemovesTheEmptyFoldersOfEarlierStarts) {
+    FakeDisk disk;
+    {
+        const std::unique_ptr<Store> store =
+            *Store::open({.root = "/data/blobs", .writer = 1}, disk, *log_);
+        Acknowledged done;
+        ASSERT_TRUE(put(*store, "x", done));
+        ASSERT_TRUE(store->remove(done.sizes.begin()->first));
+    }
+    Acknowledged kept;
+    {
+        const std::unique_ptr<Store> store =
+            *Store::open({.root = "/data/blobs", .writer = 2}, disk, *log_);
+        ASSERT_TRUE(put(*store, "y", kept));
+    }
+    const std::unique_ptr<Store> store =
+        *Store::open({.root = "/data/blobs", .writer = 3}, disk, *log_);
+    EXPECT_EQ(*disk.list("/data/blobs"), std::vector<std::string>{"00000002"});
+    expect_there(*store, kept, "after the others were swept");
+}
+
 TEST_F(LocalStoreOnFakeDisk, LeavesNothingWhenSpaceCannotBeReserved) {
     FakeDisk disk;
     const std::unique_ptr<Store> store =
