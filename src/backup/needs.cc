@@ -56,11 +56,10 @@ Result<void> add_bucket(kv::Engine& kv, kv::PartitionId partition, Needs& needs)
         TRY_VOID(each_row(kv, partition, kind, [&](const kv::Row& row) {
             return add_version(kv, partition, row.key, row.value, needs);
         }));
-    return each_row(kv, partition, meta::part_prefix,
-                    [&](const kv::Row& row) -> Result<void> {
-                        TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(row.value));
-                        return add(part.extents(), needs);
-                    });
+    return each_row(kv, partition, meta::part_prefix, [&](const kv::Row& row) -> Result<void> {
+        TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(row.value));
+        return add(part.extents(), needs);
+    });
 }
 
 }  // namespace

@@ -339,7 +339,8 @@ Result<void> Checker::check_missing() {
     return {};
 }
 
-// Of a blob that parts share, those that never were committed when the server died keep their space.
+// Of a blob that parts share, those that never were committed when the server died keep their
+// space.
 Result<void> Checker::check_unused_slots() {
     // What a file system may allocate beyond the bytes; a slot that matters is larger.
     constexpr std::uint64_t slack_bytes = 1 * MiB;
@@ -364,16 +365,15 @@ Result<void> Checker::punch_gaps(const std::string& blob, const Use& use) {
         if (end <= covered_to) return {};
         return context_.blobs.punch(*id, covered_to, end - covered_to);
     };
-    TRY_VOID(kv::each_row(context_.kv, kv::PartitionId(use.home),
-                          kv::prefix_range(meta::checksum_rows(blob)),
-                          [&](const kv::Row& row) -> Result<void> {
-                              TRY(const auto blocks, meta::decode<meta::BlockChecksums>(row.value));
-                              const std::uint64_t offset =
-                                  read_be64(std::string_view(row.key).substr(17));
-                              TRY_VOID(punch_to(offset));
-                              covered_to = std::max(covered_to, offset + blocks.length());
-                              return {};
-                          }));
+    TRY_VOID(kv::each_row(
+        context_.kv, kv::PartitionId(use.home), kv::prefix_range(meta::checksum_rows(blob)),
+        [&](const kv::Row& row) -> Result<void> {
+            TRY(const auto blocks, meta::decode<meta::BlockChecksums>(row.value));
+            const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
+            TRY_VOID(punch_to(offset));
+            covered_to = std::max(covered_to, offset + blocks.length());
+            return {};
+        }));
     return punch_to(reader->size_bytes());
 }
 

@@ -104,8 +104,7 @@ Result<blob::BlobId> blob_of(const std::optional<std::string>& text) {
 }
 
 // The rows about a blob in one partition.
-Result<void> describe_rows(kv::Engine& kv, const store::Place& place, blob::BlobId id,
-                           json& out) {
+Result<void> describe_rows(kv::Engine& kv, const store::Place& place, blob::BlobId id, json& out) {
     const std::string blob = id.encode();
     TRY_VOID(kv::scan_all(kv, place.partition, kv::prefix_range(meta::checksum_rows(blob)),
                           [&](std::string_view key, std::string_view value) {

@@ -22,9 +22,8 @@ Result<std::unique_ptr<Opened>> open(const std::string& path, Log& log,
                                      bool drop_damaged_log = false) {
     auto tool = std::make_unique<Opened>();
     TRY(tool->directory, DataDirectory::open(tool->disk, path, false));
-    TRY(tool->opened,
-        open_store(tool->directory->meta_path(), tool->directory->blobs_path(), tool->disk, log,
-                   drop_damaged_log));
+    TRY(tool->opened, open_store(tool->directory->meta_path(), tool->directory->blobs_path(),
+                                 tool->disk, log, drop_damaged_log));
     return tool;
 }
 

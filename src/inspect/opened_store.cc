@@ -8,7 +8,8 @@ Result<std::unique_ptr<OpenedStore>> open_store(const std::string& meta_path,
                                                 const std::string& blobs_path, io::Disk& disk,
                                                 Log& log, bool drop_damaged_log) {
     auto opened = std::unique_ptr<OpenedStore>(new OpenedStore());
-    TRY(opened->kv_, kv::rocksdb::Engine::open({.path = meta_path, .drop_damaged_log = drop_damaged_log},
+    TRY(opened->kv_,
+        kv::rocksdb::Engine::open({.path = meta_path, .drop_damaged_log = drop_damaged_log},
                                   opened->limits_, log));
     TRY_VOID(opened->kv_->create_partition(meta::system_partition));
     // Writer 0 is nobody's: no tool creates a blob.

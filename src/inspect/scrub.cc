@@ -58,14 +58,13 @@ class Scrubber {
     using RowScrub = Result<void> (Scrubber::*)(const store::Place& place, const kv::Row& row);
 
     Result<void> each_row(const store::Place& place, char kind, RowScrub visit) {
-        const Result<void> all =
-            kv::each_row(store_.context().kv, place.partition,
-                         kv::prefix_range(std::string(1, kind)),
-                         [&](const kv::Row& row) -> Result<void> {
-                             if (options_.cancel != nullptr && options_.cancel->load())
-                                 return fail(Code::cancelled, "the scrub was told to stop");
-                             return (this->*visit)(place, row);
-                         });
+        const Result<void> all = kv::each_row(
+            store_.context().kv, place.partition, kv::prefix_range(std::string(1, kind)),
+            [&](const kv::Row& row) -> Result<void> {
+                if (options_.cancel != nullptr && options_.cancel->load())
+                    return fail(Code::cancelled, "the scrub was told to stop");
+                return (this->*visit)(place, row);
+            });
         // Being created, or deleted and drained meanwhile.
         if (!all && all.error().code() == Code::not_found) return {};
         return all;
@@ -85,8 +84,7 @@ class Scrubber {
             return {};
         }
         const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
-        const std::string where =
-            fmt::format("{}: blob {} at {}", place.name, id->text(), offset);
+        const std::string where = fmt::format("{}: blob {} at {}", place.name, id->text(), offset);
         const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
         Result<std::shared_ptr<const blob::Reader>> reader = store_.context().blobs.open(*id);
         std::optional<std::string> wrong;

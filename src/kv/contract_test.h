@@ -122,10 +122,9 @@ TEST_P(EngineContract, ReadsSeveralRangesAtOneMoment) {
     EXPECT_TRUE(pages[0].more);
     EXPECT_EQ(pages[0].rows.front().key, "ta");
     EXPECT_LE(pages[0].rows.size(), rows_max);
-    EXPECT_EQ(engine_->read_together(PartitionId(77777), {prefix_range("t")}, rows_max)
-                  .error()
-                  .code(),
-              Code::not_found);
+    EXPECT_EQ(
+        engine_->read_together(PartitionId(77777), {prefix_range("t")}, rows_max).error().code(),
+        Code::not_found);
 }
 
 TEST_P(EngineContract, ScansInTheOrderOfBytesPageByPage) {

@@ -18,9 +18,10 @@ std::optional<std::string> resume_key(const std::string& after, std::string_view
     return after + '\0';
 }
 
-// The versions of a bucket, latest or older, objects and delete markers, in S3's order: by key, then
-// the newest first. A version that is there all the time is seen once, whatever others do: rows are
-// read some at a time, all kinds at one moment, and a later moment goes on behind what was seen.
+// The versions of a bucket, latest or older, objects and delete markers, in S3's order: by key,
+// then the newest first. A version that is there all the time is seen once, whatever others do:
+// rows are read some at a time, all kinds at one moment, and a later moment goes on behind what was
+// seen.
 class VersionStream {
   public:
     VersionStream(kv::Engine& engine, kv::PartitionId partition)

@@ -313,9 +313,8 @@ Result<meta::PartRecord> ObjectStore::put_copied_part(const Bucket& bucket, cons
         TRY(body, writer.finish());
     } else if (!refers) {
         TRY(BodyWriter writer, begin_part(bucket, part, shared.length, algorithms));
-        TRY_VOID(read_extents(shared.extents, [&](std::span<const std::byte> bytes) {
-            return writer.write(bytes);
-        }));
+        TRY_VOID(read_extents(
+            shared.extents, [&](std::span<const std::byte> bytes) { return writer.write(bytes); }));
         TRY(body, writer.finish());
     } else if (whole && !named && shared.record.parts_count() == 0) {
         body.size_bytes = shared.length;

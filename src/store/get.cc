@@ -162,8 +162,8 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
 Result<meta::PartTable> ObjectStore::part_table(const Bucket& bucket, const std::string& key,
                                                 const meta::ObjectRecord& record) {
     CHECK(record.parts_count() > 0);
-    TRY(const Row bytes, get_row(context_.kv, bucket.partition,
-                                 meta::body_row(key, record.version()), Wait::yes));
+    TRY(const Row bytes,
+        get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), Wait::yes));
     if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
     return meta::decode<meta::PartTable>(*bytes);
 }

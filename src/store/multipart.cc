@@ -193,8 +193,7 @@ Result<UploadsListing> ObjectStore::list_uploads(const Bucket& bucket, const Upl
     range.begin = meta::rows_from(meta::upload_prefix, std::max(query.prefix, query.key_marker));
     Result<void> outcome;
     TRY_VOID(or_no_bucket(kv::scan_all(
-        context_.kv, bucket.partition, range,
-        [&](std::string_view row, std::string_view value) {
+        context_.kv, bucket.partition, range, [&](std::string_view row, std::string_view value) {
             std::optional<meta::UploadRow> place = meta::parse_upload_row(row);
             Result<meta::UploadRecord> record = meta::decode<meta::UploadRecord>(value);
             if (!place || !record) {
@@ -298,8 +297,7 @@ Result<void> ObjectStore::abort_upload(const Bucket& bucket, const std::string& 
                     discard_part(transaction, part.record,
                                  [](const std::string&) { return false; });
                 }
-                for (const std::string& blob : blobs)
-                    transaction.discard_own_blob(blob);
+                for (const std::string& blob : blobs) transaction.discard_own_blob(blob);
                 return {};
             }));
         if (taken_over) continue;

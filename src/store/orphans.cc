@@ -36,8 +36,7 @@ Result<void> add_committed(kv::Engine& kv, const Place& place, blob::BlobId from
 Result<std::set<std::string>> find_committed(kv::Engine& kv, blob::BlobId from, blob::BlobId to) {
     std::set<std::string> committed;
     TRY(const std::vector<Place> places, every_place(kv));
-    for (const Place& place : places)
-        TRY_VOID(add_committed(kv, place, from, to, committed));
+    for (const Place& place : places) TRY_VOID(add_committed(kv, place, from, to, committed));
     return committed;
 }
 

@@ -126,7 +126,7 @@ Result<void> Reclaimer::forget_checksums(kv::PartitionId home, const std::string
     for (;;) {
         TRY(const std::vector<kv::Row> rows,
             kv::read_rows(context_.kv, home, kv::prefix_range(meta::checksum_rows(blob)),
-                      rows_a_round_max));
+                          rows_a_round_max));
         if (rows.empty()) return {};
         kv::Batch batch;
         for (const kv::Row& row : rows) batch.remove(row.key);
@@ -207,8 +207,7 @@ Result<void> Reclaimer::drain_uploads(kv::PartitionId partition) {
     for (;;) {
         TRY(const std::vector<kv::Row> uploads,
             kv::read_rows(context_.kv, partition,
-                          kv::prefix_range(std::string(1, meta::upload_prefix)),
-                          rows_a_round_max));
+                          kv::prefix_range(std::string(1, meta::upload_prefix)), rows_a_round_max));
         if (uploads.empty()) return {};
         kv::Batch batch;
         for (const kv::Row& row : uploads) batch.remove(row.key);
@@ -224,8 +223,8 @@ Result<bool> Reclaimer::drain_rows(kv::PartitionId partition) {
     TRY_VOID(drain_uploads(partition));
     for (;;) {
         TRY(const std::vector<kv::Row> parts,
-            kv::read_rows(context_.kv, partition, kv::prefix_range(std::string(1, meta::part_prefix)),
-                      rows_a_round_max));
+            kv::read_rows(context_.kv, partition,
+                          kv::prefix_range(std::string(1, meta::part_prefix)), rows_a_round_max));
         kv::Batch batch;
         for (const kv::Row& row : parts) {
             TRY(const meta::PartRecord part, meta::decode<meta::PartRecord>(row.value));

@@ -80,7 +80,6 @@ enum class Fate {
     unknown,  // the engine could not say: leave everything where it is
 };
 
-
 // Builds and commits until the conditions hold; `build` reads, checks the caller's own
 // preconditions and fills the transaction. An error of `build` ends it. slow_down after
 // `attempts_max` lost races.

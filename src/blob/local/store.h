@@ -3,9 +3,10 @@
 // docs/FORMAT.md.
 //
 // Durable means: fdatasync of the file and fsync of its directory, both shared with whoever asks at
-// the same time. Removing syncs nothing: the garbage row goes by a synced write to the same journaling
-// file system (the database lies beside the blobs), which makes the removal durable before it; on a
-// file system that does not, a name may come back after a power cut, and fsck removes it.
+// the same time. Removing syncs nothing: the garbage row goes by a synced write to the same
+// journaling file system (the database lies beside the blobs), which makes the removal durable
+// before it; on a file system that does not, a name may come back after a power cut, and fsck
+// removes it.
 
 #include <atomic>
 #include <list>

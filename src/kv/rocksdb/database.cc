@@ -93,8 +93,8 @@ std::string full_key(PartitionId partition, std::string_view key) {
         descriptors.emplace_back(family_names[family], family_options(family, block_cache_));
     ::rocksdb::DB* db = nullptr;
     families_.clear();
-    const ::rocksdb::Status status = ::rocksdb::DB::Open(database_options(recovery), options.path,
-                                                         descriptors, &families_, &db);
+    const ::rocksdb::Status status =
+        ::rocksdb::DB::Open(database_options(recovery), options.path, descriptors, &families_, &db);
     db_.reset(db);
     return status;
 }
@@ -126,9 +126,10 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options, const L
     if (!status.ok())
         return fail(to_error(status, fmt::format("opening the database {}", options.path)));
     if (verdict.end == LogVerdict::End::torn) {
-        log.warn("a write that was never acknowledged was dropped: a power cut tore it, in {} at "
-                 "byte {}",
-                 verdict.file, verdict.offset);
+        log.warn(
+            "a write that was never acknowledged was dropped: a power cut tore it, in {} at "
+            "byte {}",
+            verdict.file, verdict.offset);
     } else {
         log.error("the log was damaged, and is dropped as asked: {} from byte {} on", verdict.file,
                   verdict.offset);

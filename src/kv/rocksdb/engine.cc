@@ -97,12 +97,12 @@ Result<std::vector<Page>> Engine::read_together(PartitionId partition,
     std::vector<Page> pages;
     for (const Range& range : ranges) {
         Page& page = pages.emplace_back();
-        TRY(const ScanEnd end, database.scan(partition, range, moment.snapshot(), rows_max,
-                                             [&page](std::string_view key, std::string_view value) {
-                                                 page.rows.push_back(
-                                                     {std::string(key), std::string(value)});
-                                                 return true;
-                                             }));
+        TRY(const ScanEnd end,
+            database.scan(partition, range, moment.snapshot(), rows_max,
+                          [&page](std::string_view key, std::string_view value) {
+                              page.rows.push_back({std::string(key), std::string(value)});
+                              return true;
+                          }));
         page.more = end.resume.has_value();
     }
     return pages;
@@ -122,8 +122,8 @@ Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
     ::rocksdb::WriteOptions synced;
     synced.sync = true;
     const ::rocksdb::Status status = database.db().DeleteRange(
-        synced, database.family(journal_prefix),
-        full_key(partition, journal_key(0)), full_key(partition, journal_key(before)));
+        synced, database.family(journal_prefix), full_key(partition, journal_key(0)),
+        full_key(partition, journal_key(before)));
     if (!status.ok()) return fail(to_error(status, "trimming the journal"));
     return {};
 }

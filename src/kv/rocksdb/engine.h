@@ -47,8 +47,7 @@ class Engine final : public kv::Engine {
     Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) override;
     Result<ScanEnd> scan(PartitionId partition, const Range& range,
                          const RowVisitor& visit) override;
-    Result<std::vector<Page>> read_together(PartitionId partition,
-                                            const std::vector<Range>& ranges,
+    Result<std::vector<Page>> read_together(PartitionId partition, const std::vector<Range>& ranges,
                                             std::size_t rows_max) override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
