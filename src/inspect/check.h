@@ -24,8 +24,8 @@ struct CheckOptions {
     bool repair = false;      // remove leaks
     bool offline = false;     // nobody else uses the store
     bool drop_damaged_log = false;  // offline: kv::rocksdb::Options
-    std::uint32_t writer =
-        0;  // live: this start's number, whose youngest blobs may still be uncommitted
+    // Live: this start's number, whose youngest blobs may still be uncommitted.
+    std::uint32_t writer = 0;
     std::size_t findings_max = 1000;
     const std::atomic<bool>* cancel = nullptr;  // set: ends with Code::cancelled
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <random>
 
@@ -209,6 +210,15 @@ std::vector<blob::BlobInfo> Rig::all_blobs() {
         return true;
     }));
     return blobs;
+}
+
+void Rig::flip_bit(blob::BlobId blob, std::uint64_t offset) {
+    std::fstream file(blob::local::blob_path(folder_ + "/blobs", blob),
+                      std::ios::binary | std::ios::in | std::ios::out);
+    file.seekg(static_cast<std::streamoff>(offset));
+    const char byte = static_cast<char>(file.get() ^ 0x10);
+    file.seekp(static_cast<std::streamoff>(offset));
+    ASSERT_TRUE(file.put(byte));
 }
 
 std::vector<kv::Row> Rig::rows(kv::PartitionId partition, char kind) {

@@ -94,6 +94,8 @@ class Rig {
     // A pass of the reclaimer for which every delay is over.
     Result<void> reclaim();
     std::vector<blob::BlobInfo> all_blobs();
+    // As the disk might. Kind::embedded only.
+    void flip_bit(blob::BlobId blob, std::uint64_t offset);
     std::vector<kv::Row> rows(kv::PartitionId partition, char kind);
     // Rows that an emptied bucket may not have.
     std::vector<std::string> rows_left(kv::PartitionId partition);

@@ -140,6 +140,61 @@ def test_a_leaked_blob_is_mended_and_only_that(filled):
         assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == body, key
 
 
+def logged(running):
+    """The database's newest log: what was committed since the last start."""
+    return max((running.data / "meta").glob("*.log"), key=lambda path: path.stat().st_mtime)
+
+
+@pytest.fixture
+def killed(own_server):
+    """A killed server whose log holds three objects of a row each, the last one last."""
+    running = own_server().start()
+    s3 = running.client()
+    s3.create_bucket(Bucket=BUCKET)
+    for key in ("first", "second", "third"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode() * 1000)
+    running.kill()
+    return running
+
+
+def keys(running):
+    """What is listed, each of it readable."""
+    s3 = running.client()
+    found = [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    for key in found:
+        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == key.encode() * 1000
+    return found
+
+
+def test_a_log_whose_end_the_power_cut_tore_starts_without_a_word_from_anybody(killed):
+    log = logged(killed)
+    size = log.stat().st_size
+    with log.open("r+b") as file:
+        file.seek(size - 1500)
+        file.write(bytes(1500))
+    # It was acknowledged here, but could not have been had the power gone before it was synced.
+    assert keys(killed.start()) == ["first", "second"]
+    assert "power cut tore it" in killed.log()
+    killed.stop()
+    assert " 0 damaged, 0 leaks" in fsck(killed, "--read", clean=True)
+
+
+def test_a_damaged_log_is_refused_until_it_is_given_up(killed):
+    flip(logged(killed), logged(killed).read_bytes().index(b"second" * 10) + 100)
+    with pytest.raises(AssertionError, match="--repair --drop-damaged-log"):
+        killed.start()
+    for options in (), ("--read",), ("--repair",):
+        refused = killed.run("fsck", *options, check=False)
+        assert refused.returncode == 1
+        assert "--repair --drop-damaged-log" in refused.stderr
+    alone = killed.run("fsck", "--drop-damaged-log", check=False)
+    assert alone.returncode == 2 and "--repair" in alone.stderr
+    assert " 0 damaged" in fsck(killed, "--repair", "--drop-damaged-log", clean=True)
+    assert keys(killed.start()) == ["first"]
+    live = killed.run("fsck", "--repair", "--drop-damaged-log", check=False)
+    assert live.returncode == 1 and "running server" in live.stderr
+
+
 def test_a_directory_that_is_none_is_named(own_server, tmp_path):
     running = own_server()
     running.data = tmp_path / "nothing"

@@ -334,3 +334,30 @@ def test_deleted_bytes_leave_the_disk(own_server, noise):
     assert s3.get_object(Bucket="models", Key="kept")["Body"].read() == noise(MiB)
     checked = running.run("fsck", "--read")
     assert "0 damaged, 0 leaks" in checked.stdout
+
+
+def test_on_a_full_disk_reading_and_deleting_go_on(own_server):
+    running = own_server().start()
+    s3 = running.client()
+    s3.create_bucket(Bucket="kept")
+    bodies = {"inline": b"x" * 1000, "blob": b"y" * MiB}
+    for key, body in bodies.items():
+        s3.put_object(Bucket="kept", Key=key, Body=body)
+    where = {"Bucket": "kept", "Key": "parts"}
+    where["UploadId"] = s3.create_multipart_upload(**where)["UploadId"]
+    s3.upload_part(**where, PartNumber=1, Body=b"z" * 5 * MiB)
+    running.stop()
+    # The disk is as good as full: more shall stay free than any has.
+    running.options = ("--reserve-bytes", str(1 << 50))
+    s3 = running.start().client()
+    for body in (b"x", b"x" * 100_000, b"y" * 5 * MiB):
+        with s3_error(507, "InsufficientStorage"):
+            s3.put_object(Bucket="kept", Key="more", Body=body)
+    with s3_error(507, "InsufficientStorage"):
+        s3.upload_part(**where, PartNumber=2, Body=b"z" * 5 * MiB)
+    for key, body in bodies.items():
+        assert s3.get_object(Bucket="kept", Key=key)["Body"].read() == body
+        s3.delete_object(Bucket="kept", Key=key)
+    s3.abort_multipart_upload(**where)
+    assert "Contents" not in s3.list_objects_v2(Bucket="kept")
+    s3.delete_bucket(Bucket="kept")
