@@ -59,6 +59,9 @@ struct Limits {
     std::size_t metadata_cache_bytes = 128 * MiB;  // RocksDB's block cache
     std::size_t inline_object_bytes_max = 16 * KiB;
     std::size_t open_blobs_max = 1024;  // blobs that are kept open for readers
+    // Descriptors of blobs, kept or being read; never more than half of the process's. A request
+    // that needs more is answered 503 SlowDown.
+    std::size_t blob_descriptors_max = 65'536;
     std::size_t buckets_per_owner_max = 1000;
 };
 

@@ -67,12 +67,13 @@ Result<std::shared_ptr<Log>> make_access_log(const Config& config) {
     }
 }
 
-// Every connection and every blob that is read holds a descriptor.
-void raise_descriptor_limit() {
+// Every connection and every blob that is read holds a descriptor. How many there may be.
+std::uint64_t raise_descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    const rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 // The root keys of the environment, or those of the first start. True in `made` if this is it.
@@ -177,7 +178,7 @@ Result<int> run(const Config& config) {
     TRY(const std::shared_ptr<Log> access_log, make_access_log(config));
     TRY(const net::Address listen, net::parse_address(config.listen));
     TRY(const net::Address admin_listen, net::parse_address(config.admin_listen));
-    raise_descriptor_limit();
+    const std::uint64_t descriptors = raise_descriptor_limit();
     const SystemClock clock;
     Metrics metrics;
 
@@ -193,7 +194,9 @@ Result<int> run(const Config& config) {
         blob::local::Store::open({.root = directory->blobs_path(),
                                   .writer = writer,
                                   .reserve_bytes = config.reserve_bytes,
-                                  .open_max = config.limits.open_blobs_max},
+                                  .open_max = config.limits.open_blobs_max,
+                                  .descriptors_max = std::min<std::uint64_t>(
+                                      config.limits.blob_descriptors_max, descriptors / 2)},
                                  disk, *log));
 
     // The product, its background, its keys.

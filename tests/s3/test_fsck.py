@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from expect import s3_error
+
 KiB, MiB = 1024, 1024 * 1024
 BUCKET = "kept"
 
@@ -121,6 +123,12 @@ def test_a_missing_blob_is_found(filled):
     path.unlink()
     told = fsck(running, "--repair", clean=False)
     assert "1 damaged" in told and path.name in told and "missing" in told
+    s3 = running.start().client()
+    with s3_error(500, "InternalError"):
+        s3.get_object(Bucket=BUCKET, Key="blob")
+    assert path.name in running.log()
+    s3.delete_object(Bucket=BUCKET, Key="blob")
+    assert s3.get_object(Bucket=BUCKET, Key="parts")["Body"].read() == bodies["parts"]
 
 
 def test_a_leaked_blob_is_mended_and_only_that(filled):

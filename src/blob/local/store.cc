@@ -90,10 +90,13 @@ class LocalWriter final : public Writer {
     std::atomic<bool> name_is_durable_ = false;
 };
 
+using Count = std::atomic<std::size_t>;
+
 class LocalReader final : public Reader {
   public:
-    explicit LocalReader(std::unique_ptr<io::File> file)
-        : file_(std::move(file)), descriptor_(std::make_shared<Held>(file_, file_->descriptor())) {}
+    LocalReader(std::unique_ptr<io::File> file, std::shared_ptr<Count> count)
+        : file_(std::move(file)),
+          descriptor_(std::make_shared<Held>(file_, file_->descriptor(), std::move(count))) {}
 
     std::uint64_t size_bytes() const override { return file_->size_bytes().value_or(0); }
 
@@ -112,8 +115,17 @@ class LocalReader final : public Reader {
   private:
     // What keeps the descriptor valid goes with it.
     struct Held {
+        Held(std::shared_ptr<const io::File> held, int number, std::shared_ptr<Count> counted)
+            : file(std::move(held)), descriptor(number), count(std::move(counted)) {
+            ++*count;
+        }
+        Held(const Held&) = delete;
+        Held& operator=(const Held&) = delete;
+        ~Held() { --*count; }
+
         std::shared_ptr<const io::File> file;
         int descriptor;
+        std::shared_ptr<Count> count;
     };
 
     std::shared_ptr<const io::File> file_;
@@ -237,8 +249,11 @@ Result<std::shared_ptr<const Reader>> Store::open(BlobId id) {
         if (std::shared_ptr<const Reader> reader = find_open(id)) return reader;
         removals = removals_;
     }
+    if (descriptors() >= options_.descriptors_max)
+        return fail(Code::slow_down, "Too many blobs are being read. Please try again later.");
     TRY(std::unique_ptr<io::File> file, disk_.open_to_read(blob_path(options_.root, id)));
-    std::shared_ptr<const Reader> reader = std::make_shared<LocalReader>(std::move(file));
+    std::shared_ptr<const Reader> reader =
+        std::make_shared<LocalReader>(std::move(file), descriptors_);
     Opened dropped;  // closed after the lock: closing can be slow, and try_open() may not wait
     MutexLock lock(open_mutex_);
     if (std::shared_ptr<const Reader> earlier = find_open(id)) return earlier;
@@ -246,7 +261,7 @@ Result<std::shared_ptr<const Reader>> Store::open(BlobId id) {
     if (removals != removals_) return reader;
     opened_.emplace_front(id, reader);
     by_id_[id] = opened_.begin();
-    if (opened_.size() > options_.open_max) {
+    if (opened_.size() > std::min(options_.open_max, options_.descriptors_max / 2)) {
         by_id_.erase(opened_.back().first);
         dropped.splice(dropped.begin(), opened_, std::prev(opened_.end()));
     }

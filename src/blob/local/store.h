@@ -27,7 +27,8 @@ struct Options {
     std::uint32_t writer = 0;
     // What writing leaves free (no_space), so that deleting still works.
     std::uint64_t reserve_bytes = 0;
-    std::size_t open_max = 1024;  // blobs that are kept open for readers
+    std::size_t open_max = 1024;           // blobs that are kept open for readers; at most half of
+    std::size_t descriptors_max = 65'536;  // those that are open at all: more is slow_down
 };
 
 class Store final : public blob::Store {
@@ -46,6 +47,8 @@ class Store final : public blob::Store {
     Result<void> room_for(std::uint64_t bytes) override;
 
     std::size_t open_count() const;
+    std::size_t descriptors() const { return descriptors_->load(); }
+    std::size_t descriptors_max() const { return options_.descriptors_max; }
 
   private:
     struct IdHash {
@@ -83,6 +86,9 @@ class Store final : public blob::Store {
     std::uint64_t free_bytes_ GUARDED_BY(space_mutex_) = 0;
     std::int64_t space_checked_ms_ GUARDED_BY(space_mutex_) = -1'000'000;
 
+    // Shared with what is open, which may outlive the store.
+    const std::shared_ptr<std::atomic<std::size_t>> descriptors_ =
+        std::make_shared<std::atomic<std::size_t>>(0);
     mutable Mutex open_mutex_;
     Opened opened_ GUARDED_BY(open_mutex_);  // most recently used first
     std::unordered_map<BlobId, Opened::iterator, IdHash> by_id_ GUARDED_BY(open_mutex_);

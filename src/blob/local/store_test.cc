@@ -289,6 +289,32 @@ TEST_F(LocalStoreOnFakeDisk, KeepsTheReserveFreeOfWhatCameWithoutASize) {
     writer->discard();
 }
 
+TEST_F(LocalStoreOnFakeDisk, OpensOnlySoManyBlobsAtOnce) {
+    FakeDisk disk;
+    constexpr std::size_t descriptors_max = 8;
+    const std::unique_ptr<Store> store = *Store::open(
+        {.root = "/data/blobs", .writer = 1, .descriptors_max = descriptors_max}, disk, *log_);
+    Acknowledged done;
+    for (std::size_t i = 0; i < 2 * descriptors_max; ++i) ASSERT_TRUE(put(*store, "x", done));
+    // One after the other they never reach the bound: half of it is kept open.
+    for (const auto& [id, size_bytes] : done.sizes) ASSERT_TRUE(store->open(id));
+    EXPECT_EQ(store->open_count(), descriptors_max / 2);
+    EXPECT_EQ(store->descriptors(), descriptors_max / 2);
+    std::vector<std::shared_ptr<const Reader>> readers;
+    Result<std::shared_ptr<const Reader>> reader;
+    for (const auto& [id, size_bytes] : done.sizes) {
+        reader = store->open(id);
+        if (!reader) break;
+        readers.push_back(*reader);
+    }
+    EXPECT_EQ(reader.error().code(), Code::slow_down);
+    EXPECT_LE(store->descriptors(), descriptors_max);
+    // What was handed on counts until it is let go, whoever has it.
+    std::optional<FileRange> range = readers.back()->file_range(0, 1);
+    readers.clear();
+    EXPECT_TRUE(store->open(done.sizes.rbegin()->first));
+}
+
 TEST_F(LocalStoreOnFakeDisk, RemovesTheEmptyFoldersOfEarlierStarts) {
     FakeDisk disk;
     {

@@ -8,6 +8,7 @@
 #include "s3/proto/range.h"
 #include "s3/server/exchange.h"
 #include "s3/server/preconditions.h"
+#include "s3/server/settled.h"
 
 namespace weir::s3 {
 namespace {
@@ -180,16 +181,13 @@ net::Task<Result<http::Response>> get_object(Exchange& exchange) {
     // The two requests have the same members; HeadObject's is parsed as what it asks for.
     CO_TRY(const GetObjectRequest request, parse<GetObjectRequest>(exchange.view));
     Result<http::Response> response = answer(exchange, request, head_only, store::Wait::no);
-    constexpr int attempts_max = 5;
-    for (int attempt = 0; attempt < attempts_max; ++attempt) {
-        if (response) break;
-        const Code code = response.error().code();
-        // A conflict: the object was replaced and reclaimed between its record and its body.
-        if (code != Code::would_block && code != Code::conflict) break;
-        auto work = [&] { return answer(exchange, request, head_only, store::Wait::yes); };
-        response = co_await net::run_blocking(exchange.pool, work);
-    }
-    co_return response;
+    if (response) co_return response;
+    const Code code = response.error().code();
+    if (code != Code::would_block && code != Code::conflict) co_return response;
+    auto work = [&] {
+        return settled([&] { return answer(exchange, request, head_only, store::Wait::yes); });
+    };
+    co_return co_await net::run_blocking(exchange.pool, work);
 }
 
 }  // namespace weir::s3

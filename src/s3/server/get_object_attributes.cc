@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "s3/proto/model_object.h"
+#include "s3/server/settled.h"
 #include "s3/server/verbs.h"
 
 namespace weir::s3 {
@@ -41,9 +42,7 @@ Result<GetObjectAttributesParts> object_parts(const Call& call,
     return parts;
 }
 
-}  // namespace
-
-Result<Reply> get_object_attributes(const Call& call) {
+Result<Reply> answer(const Call& call) {
     TRY(const GetObjectAttributesRequest request, parse<GetObjectAttributesRequest>(call.view));
     TRY(const store::Bucket bucket, own_bucket(call, request));
     TRY(const std::optional<meta::VersionName> version, version_name(request.version_id));
@@ -72,6 +71,12 @@ Result<Reply> get_object_attributes(const Call& call) {
     Reply reply;
     write(message, reply);
     return reply;
+}
+
+}  // namespace
+
+Result<Reply> get_object_attributes(const Call& call) {
+    return settled([&] { return answer(call); });
 }
 
 }  // namespace weir::s3
