@@ -131,12 +131,14 @@ Result<std::string> Rig::body(const Bucket& bucket, const std::string& key,
 
 Result<std::string> Rig::get(const Bucket& bucket, const std::string& key,
                              const std::optional<meta::VersionName>& version) {
-    for (;;) {
+    Result<std::string> bytes;
+    for (int look = 0; look < 100; ++look) {
         TRY(const Found found, store_->find(bucket, key, version));
         if (found.record.delete_marker()) return fail(Code::no_such_key);
-        Result<std::string> bytes = body(bucket, key, found.record);
-        if (bytes || bytes.error().code() != Code::conflict) return bytes;
+        bytes = body(bucket, key, found.record);
+        if (bytes || bytes.error().code() != Code::conflict) break;
     }
+    return bytes;
 }
 
 Result<KeyChange::Removed> Rig::remove(const Bucket& bucket, const std::string& key,

@@ -134,7 +134,7 @@ const meta::ObjectRecord* KeyChange::object() const {
 }
 
 meta::Version KeyChange::next_version() const {
-    return meta::next_version(transaction_.now(), head_ ? &head_->version() : nullptr,
+    return meta::next_version(moment_, head_ ? &head_->version() : nullptr,
                               transaction_.context().source);
 }
 

@@ -42,6 +42,8 @@ class Transaction {
     kv::PartitionId partition() const { return partition_; }
     const meta::BucketFence& fence() const { return fence_.record; }
     UnixNanos now() const { return now_; }
+    // One for each version that the transaction makes, so that no two have the same id.
+    UnixNanos take_moment() { return now_ + moments_taken_++; }
 
     kv::Batch& batch() { return batch_; }
     Result<std::optional<std::string>> get(const std::string& key) {
@@ -68,6 +70,7 @@ class Transaction {
     kv::PartitionId partition_;
     Fence fence_;
     UnixNanos now_;
+    UnixNanos moments_taken_ = 0;
     kv::Batch batch_;
     meta::Garbage garbage_;
     std::set<std::pair<std::string, std::string>> discarded_;  // blob, referrer
@@ -130,7 +133,7 @@ class KeyChange {
 
   private:
     KeyChange(Transaction& transaction, std::string key)
-        : transaction_(transaction), key_(std::move(key)) {}
+        : transaction_(transaction), key_(std::move(key)), moment_(transaction.take_moment()) {}
 
     std::string head_row() const;
     void put_head(const meta::ObjectRecord& record);
@@ -144,6 +147,7 @@ class KeyChange {
 
     Transaction& transaction_;
     std::string key_;
+    UnixNanos moment_;
     std::optional<meta::ObjectRecord> head_;
     std::optional<meta::ObjectRecord> after_;  // the head after the change
     std::int64_t bytes_delta_ = 0;
