@@ -15,14 +15,17 @@
 namespace weir::store {
 namespace {
 
-// Fails every commit that is told to.
+// Refuses to remove checksums, while told to.
 class RefusingEngine final : public ForwardingEngine {
   public:
     using ForwardingEngine::ForwardingEngine;
     bool refuses = false;
 
     void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
-        if (refuses) return done(fail(Code::io_error, "refused by the test"));
+        const bool of_checksums = std::ranges::any_of(batch.removes, [](const std::string& key) {
+            return key.starts_with(meta::checksum_prefix);
+        });
+        if (refuses && of_checksums) return done(fail(Code::io_error, "refused by the test"));
         ForwardingEngine::commit(partition, std::move(batch), std::move(done));
     }
 };
