@@ -1,4 +1,6 @@
 #include <functional>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/mutex.h"
 #include "store/object_store.h"
@@ -61,12 +63,18 @@ std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(
         outcomes.assign(requests.size(), fail(fence.error()));
         return outcomes;
     }
-    std::vector<Result<kv::Committed>> commits(requests.size(), kv::Committed());
+    // A key's second entry is for the state that the first one leaves.
+    std::vector<Result<kv::Committed>> commits(requests.size(), fail(Code::conflict));
+    std::unordered_set<std::string_view> keys;
     Countdown countdown;
     for (std::size_t i = 0; i < requests.size(); ++i) {
+        if (!keys.insert(requests[i].key).second) continue;
         Transaction transaction(context_, bucket.partition, *fence);
         outcomes[i] = build_remove(transaction, requests[i]);
-        if (!outcomes[i]) continue;
+        if (!outcomes[i]) {
+            commits[i] = kv::Committed();
+            continue;
+        }
         transaction.finish();
         countdown.add();
         context_.kv.commit(bucket.partition, std::move(transaction.batch()),
@@ -78,7 +86,7 @@ std::vector<Result<KeyChange::Removed>> ObjectStore::remove_many(
     countdown.wait();
     for (std::size_t i = 0; i < requests.size(); ++i) {
         if (commits[i]) continue;
-        // A lost race (perhaps with the same key further up the list) is run again by itself.
+        // A lost race is run again by itself.
         const Code code = commits[i].error().code();
         if (code == Code::conflict || code == Code::slow_down) {
             outcomes[i] = remove(bucket, requests[i]);

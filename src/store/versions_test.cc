@@ -303,6 +303,29 @@ TEST_P(Versions, ANullVersionSurvivesEnablingAndIsReplacedWhileSuspended) {
     EXPECT_EQ(code_of(rig.store().find(bucket, "k", null)), Code::no_such_version);
 }
 
+// DeleteObjects may name a key more than once: as if the entries came one after the other.
+TEST_P(Versions, OfAKeyThatIsNamedTwiceAreRemovedInOrder) {
+    const Bucket bucket = rig.bucket("weights", meta::VERSIONING_ENABLED);
+    const meta::ObjectRecord first = must(rig.put(bucket, "k", "1")),
+                             second = must(rig.put(bucket, "k", "2"));
+    must(rig.store().set_versioning(bucket, meta::VERSIONING_SUSPENDED));
+    must(rig.remove(bucket, "k"));
+    const auto name = [](const meta::ObjectRecord& record) {
+        return meta::parse_version_id(meta::version_id(record));
+    };
+    const auto outcomes =
+        rig.store().remove_many(bucket, {{.key = "k", .version = name(second), .precondition = {}},
+                                         {.key = "k",
+                                          .version = meta::VersionName{.null = true, .version = {}},
+                                          .precondition = {}},
+                                         {.key = "k", .version = {}, .precondition = {}}});
+    for (const auto& outcome : outcomes) EXPECT_TRUE(outcome && outcome->found);
+    const meta::VersionsListing left = must(rig.store().list_versions(bucket, {}));
+    ASSERT_EQ(left.versions.size(), 2u);
+    EXPECT_TRUE(left.versions[0].record.delete_marker() && left.versions[0].latest);
+    EXPECT_EQ(meta::version_id(left.versions[1].record), meta::version_id(first));
+}
+
 // More keys and versions than one look at the engine takes, and writers meanwhile: what was there
 // all the time is listed once, and each key has one latest version.
 TEST_P(Versions, OfAListingAreOnesThatExistedTogether) {
