@@ -44,6 +44,9 @@ struct Limits {
     std::size_t body_buffer_bytes = 1 * MiB;
     std::size_t body_buffers_max = 192;  // all bodies together; a body waits for a free buffer
     std::size_t body_buffers_per_request_max = 3;  // one receiving, one hashing, one being written
+    std::size_t body_buffer_queue_max = 4096;  // bodies that wait for one; more are 503 SlowDown
+    // XML that is being received or sent, all requests together; more are answered 503 SlowDown.
+    std::size_t xml_memory_bytes_max = 256 * MiB;
     std::size_t blocking_threads_max = 64;
     std::size_t blocking_queue_max = 4096;  // more are answered 503 SlowDown
 

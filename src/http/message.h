@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/byte_budget.h"
+
 namespace weir::http {
 
 struct Field {
@@ -54,7 +56,8 @@ struct Response {
     std::vector<FileRange> files;  // sent in order
     // For HEAD: the length that GET would have.
     std::optional<std::uint64_t> content_length;
-    bool close = false;  // the connection ends after this reply
+    io::ByteBudget::Share memory;  // of what bounds bodies in memory, if something does
+    bool close = false;            // the connection ends after this reply
     std::function<void(const Sent&)> on_sent;
 };
 

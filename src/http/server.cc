@@ -151,8 +151,16 @@ class Server::Session {
         if (body.at_end()) co_return true;
         if (!is_worth_draining(body, response)) co_return false;
         std::vector<std::byte> scratch(receive_bytes);
+        const auto until = std::chrono::steady_clock::now() +
+                           std::chrono::milliseconds(parts_.limits.stall_timeout_ms);
         for (std::uint64_t drained = 0; drained < drained_bytes_max;) {
+            // All of it in that time: nobody gains by a byte now and then.
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                until - std::chrono::steady_clock::now());
+            if (left.count() <= 0) co_return false;
+            connection_.set_timeout(static_cast<std::uint64_t>(left.count()));
             const Result<std::size_t> count = co_await body.read_some(scratch);
+            connection_.set_timeout(parts_.limits.stall_timeout_ms);
             if (!count) co_return false;
             if (body.at_end()) co_return true;
             drained += *count;
@@ -227,9 +235,11 @@ void Server::accept(net::Core& core, int descriptor, std::string peer) {
         ::close(descriptor);
         return;
     }
-    // Past the bound and half as many again nobody is told why any more.
+    // Past the bound and half as many again nobody is told why any more; over TLS telling costs a
+    // handshake, which is what the bound is there to spare us.
+    const std::size_t told_max = parts_.tls == nullptr ? parts_.limits.connections_max / 2 : 0;
     const std::size_t open = ++connections_;
-    if (open > parts_.limits.connections_max + parts_.limits.connections_max / 2) {
+    if (open > parts_.limits.connections_max + told_max) {
         ::close(descriptor);
         --connections_;
         return;

@@ -15,8 +15,8 @@ void Buffer::reset() {
     if (pool_ != nullptr) std::exchange(pool_, nullptr)->give_back(std::exchange(bytes_, {}));
 }
 
-BufferPool::BufferPool(std::size_t buffer_bytes, std::size_t buffers_max)
-    : buffer_bytes_(buffer_bytes), buffers_max_(buffers_max) {}
+BufferPool::BufferPool(std::size_t buffer_bytes, std::size_t buffers_max, std::size_t waiting_max)
+    : buffer_bytes_(buffer_bytes), buffers_max_(buffers_max), waiting_max_(waiting_max) {}
 
 BufferPool::~BufferPool() {
     MutexLock lock(mutex_);
@@ -40,17 +40,26 @@ Buffer BufferPool::try_acquire() {
     return waiting_.empty() ? take() : Buffer();
 }
 
-void BufferPool::acquire(std::function<void(Buffer)> ready) {
+std::optional<BufferPool::Ticket> BufferPool::acquire(std::function<void(Buffer)> ready) {
     Buffer buffer;
+    Ticket ticket = 0;
     {
         MutexLock lock(mutex_);
+        ticket = next_ticket_++;
         if (waiting_.empty()) buffer = take();
         if (!buffer) {
-            waiting_.push_back(std::move(ready));
-            return;
+            if (waiting_.size() >= waiting_max_) return std::nullopt;
+            waiting_.emplace(ticket, std::move(ready));
+            return ticket;
         }
     }
     ready(std::move(buffer));
+    return ticket;
+}
+
+bool BufferPool::give_up(Ticket ticket) {
+    MutexLock lock(mutex_);
+    return waiting_.erase(ticket) > 0;
 }
 
 void BufferPool::give_back(std::span<std::byte> bytes) {
@@ -58,8 +67,8 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
     {
         MutexLock lock(mutex_);
         if (!waiting_.empty()) {
-            next = std::move(waiting_.front());
-            waiting_.pop_front();
+            next = std::move(waiting_.begin()->second);
+            waiting_.erase(waiting_.begin());
         } else if (free_.size() >= idle_max) {
             ::operator delete[](bytes.data(), alignment);
             --made_;
@@ -70,9 +79,9 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
     if (next) next(Buffer(this, bytes));
 }
 
-bool BufferPool::contended() const {
+std::size_t BufferPool::waiting() const {
     MutexLock lock(mutex_);
-    return !waiting_.empty();
+    return waiting_.size();
 }
 
 std::size_t BufferPool::in_use() const {

@@ -1,13 +1,15 @@
 #pragma once
 // Page-aligned buffers of one size, bounded in number and used again, so that bodies neither grow
 // memory nor fault fresh pages in. Whoever finds none leaves a callback and is called when one
-// comes back.
+// comes back; so many may wait, and whoever waited long enough gives up.
 //
 // Owned by main(), outlives its Buffers; safe from any thread.
 
 #include <cstddef>
-#include <deque>
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -43,19 +45,23 @@ class Buffer {
 
 class BufferPool {
   public:
-    BufferPool(std::size_t buffer_bytes, std::size_t buffers_max);
+    BufferPool(std::size_t buffer_bytes, std::size_t buffers_max, std::size_t waiting_max);
     ~BufferPool();
 
     // Empty if all are in use.
     Buffer try_acquire();
     // Calls `ready` with a buffer: at once, or later from the thread that gave one back. First
-    // come, first served.
-    void acquire(std::function<void(Buffer)> ready);
+    // come, first served. nullopt if too many wait already: then it is never called.
+    using Ticket = std::uint64_t;
+    std::optional<Ticket> acquire(std::function<void(Buffer)> ready);
+    // False if `ready` was called, or is about to be.
+    bool give_up(Ticket ticket);
 
     std::size_t buffer_bytes() const { return buffer_bytes_; }
     std::size_t in_use() const;
+    std::size_t waiting() const;
     // Does anybody wait for one?
-    bool contended() const;
+    bool contended() const { return waiting() > 0; }
 
   private:
     friend class Buffer;
@@ -65,11 +71,12 @@ class BufferPool {
     // Free buffers beyond this many go back to the system, so that an idle server is small.
     static constexpr std::size_t idle_max = 8;
 
-    const std::size_t buffer_bytes_, buffers_max_;
+    const std::size_t buffer_bytes_, buffers_max_, waiting_max_;
     mutable Mutex mutex_;
     std::vector<std::byte*> free_ GUARDED_BY(mutex_);
     std::size_t made_ GUARDED_BY(mutex_) = 0;
-    std::deque<std::function<void(Buffer)>> waiting_ GUARDED_BY(mutex_);
+    std::map<Ticket, std::function<void(Buffer)>> waiting_ GUARDED_BY(mutex_);
+    Ticket next_ticket_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace weir::io

@@ -10,7 +10,7 @@ namespace weir::io {
 namespace {
 
 TEST(BufferPool, LendsAlignedBuffersUpToItsBound) {
-    BufferPool pool(8192, 2);
+    BufferPool pool(8192, 2, 0);
     Buffer first = pool.try_acquire(), second = pool.try_acquire();
     ASSERT_TRUE(first && second);
     EXPECT_EQ(first.bytes().size(), 8192u);
@@ -23,15 +23,15 @@ TEST(BufferPool, LendsAlignedBuffersUpToItsBound) {
 }
 
 TEST(BufferPool, ServesThoseWhoWaitInTheirOrder) {
-    BufferPool pool(4096, 1);
+    BufferPool pool(4096, 1, 3);
     Buffer held = pool.try_acquire();
     std::vector<int> order;
     std::vector<Buffer> given(3);
     for (int i = 0; i < 3; ++i) {
-        pool.acquire([&, i](Buffer buffer) {
+        EXPECT_TRUE(pool.acquire([&, i](Buffer buffer) {
             order.push_back(i);
             given[static_cast<std::size_t>(i)] = std::move(buffer);
-        });
+        }));
     }
     EXPECT_TRUE(order.empty());
     held.reset();
@@ -43,8 +43,27 @@ TEST(BufferPool, ServesThoseWhoWaitInTheirOrder) {
     EXPECT_EQ(pool.in_use(), 0u);
 }
 
+TEST(BufferPool, LetsOnlySoManyWaitAndNobodyWhoGaveUp) {
+    BufferPool pool(4096, 1, 2);
+    Buffer held = pool.try_acquire();
+    std::vector<int> served;
+    const auto wait = [&](int who) {
+        return pool.acquire([&served, who](const Buffer&) { served.push_back(who); });
+    };
+    const std::optional<BufferPool::Ticket> first = wait(1), second = wait(2);
+    ASSERT_TRUE(first && second);
+    EXPECT_FALSE(wait(3));
+    EXPECT_EQ(pool.waiting(), 2u);
+    EXPECT_TRUE(pool.give_up(*first));
+    EXPECT_FALSE(pool.give_up(*first));
+    EXPECT_TRUE(wait(4));
+    held.reset();
+    EXPECT_EQ(served, (std::vector<int>{2, 4}));
+    EXPECT_FALSE(pool.give_up(*second));
+}
+
 TEST(BufferPool, MovingABufferMovesTheLoan) {
-    BufferPool pool(4096, 2);
+    BufferPool pool(4096, 2, 0);
     Buffer a = pool.try_acquire();
     Buffer b = std::move(a);
     EXPECT_EQ(pool.in_use(), 1u);
@@ -54,7 +73,7 @@ TEST(BufferPool, MovingABufferMovesTheLoan) {
 
 TEST(BufferPool, NeverLendsOneBufferTwice) {
     constexpr std::size_t threads = 4, buffers = 3;
-    BufferPool pool(4096, buffers);
+    BufferPool pool(4096, buffers, 0);
     std::atomic<std::size_t> lent = 0;
     std::vector<std::thread> users;
     for (std::size_t t = 0; t < threads; ++t) {

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -39,7 +40,8 @@ auto run_blocking(io::BlockingPool& pool, Work& work) -> Task<decltype(work())> 
     co_return *std::move(outcome);
 }
 
-// A buffer, when one is free.
-Task<io::Buffer> acquire_buffer(io::BufferPool& pool);
+// A buffer, when one is free; slow_down where too many wait for one, or nobody gave one back for so
+// long.
+Task<Result<io::Buffer>> acquire_buffer(io::BufferPool& pool, std::chrono::milliseconds patience);
 
 }  // namespace weir::net

@@ -45,20 +45,33 @@ iovec to_iovec(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Task<io::Buffer> acquire_buffer(io::BufferPool& pool) {
+Task<Result<io::Buffer>> acquire_buffer(io::BufferPool& pool, std::chrono::milliseconds patience) {
     io::Buffer buffer = pool.try_acquire();
     if (buffer) co_return buffer;
     const Executor executor = co_await boost::asio::this_coro::executor;
-    auto initiate = [&pool, &buffer, &executor](auto handler) {
-        auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-        pool.acquire([&buffer, executor, resume](io::Buffer given) {
-            buffer = std::move(given);
-            boost::asio::post(executor, [resume] { std::move (*resume)(); });
-        });
+    // The core's alone; a buffer that comes ends the timer.
+    struct Waiting {
+        boost::asio::steady_timer timer;
+        std::optional<io::Buffer> given;
     };
-    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(
-        std::move(initiate), use_task);
-    co_return buffer;
+    const auto waiting = std::make_shared<Waiting>(boost::asio::steady_timer(executor, patience));
+    const std::optional<io::BufferPool::Ticket> ticket =
+        pool.acquire([executor, waiting](io::Buffer given) {
+            boost::asio::post(executor, [waiting, given = std::move(given)]() mutable {
+                waiting->given = std::move(given);
+                waiting->timer.cancel();
+            });
+        });
+    if (!ticket) co_return fail(Code::slow_down);
+    constexpr auto as_tuple = boost::asio::as_tuple(use_task);
+    co_await waiting->timer.async_wait(as_tuple);
+    if (!waiting->given && !pool.give_up(*ticket)) {
+        // It is on its way to us.
+        waiting->timer.expires_at(std::chrono::steady_clock::time_point::max());
+        co_await waiting->timer.async_wait(as_tuple);
+    }
+    if (!waiting->given) co_return fail(Code::slow_down);
+    co_return *std::move(waiting->given);
 }
 
 Connection::Connection(Core& core, int descriptor, std::unique_ptr<Stream> stream, std::string peer,

@@ -188,20 +188,47 @@ TEST_F(NetTest, AFullPoolIsSlowDown) {
     EXPECT_EQ(refused.error().code(), Code::slow_down);
 }
 
-Task<std::size_t> size_of_acquired(io::BufferPool& pool) {
-    const io::Buffer buffer = co_await acquire_buffer(pool);
-    co_return buffer.bytes().size();
+Task<Result<std::size_t>> size_of_acquired(io::BufferPool& pool,
+                                           std::chrono::milliseconds patience) {
+    const Result<io::Buffer> buffer = co_await acquire_buffer(pool, patience);
+    if (!buffer) co_return fail(buffer.error());
+    co_return buffer->bytes().size();
 }
 
 TEST_F(NetTest, ACoroutineWaitsForABuffer) {
-    io::BufferPool pool(4096, 1);
+    io::BufferPool pool(4096, 1, 1);
     io::Buffer held = pool.try_acquire();
-    std::future<std::size_t> waiting = boost::asio::co_spawn(
-        cores_.first().context(), size_of_acquired(pool), boost::asio::use_future);
+    std::future<Result<std::size_t>> waiting = boost::asio::co_spawn(
+        cores_.first().context(), size_of_acquired(pool, std::chrono::hours(1)),
+        boost::asio::use_future);
     cores_.settle();
+    EXPECT_EQ(pool.waiting(), 1u);
+    const Result<std::size_t> one_too_many = run(size_of_acquired(pool, std::chrono::hours(1)));
+    EXPECT_EQ(one_too_many.error().code(), Code::slow_down);
     held.reset();
     EXPECT_EQ(waiting.get(), 4096u);
     EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST_F(NetTest, ACoroutineWaitsForABufferOnlySoLong) {
+    io::BufferPool pool(4096, 1, 1);
+    io::Buffer held = pool.try_acquire();
+    const Result<std::size_t> late = run(size_of_acquired(pool, std::chrono::milliseconds(1)));
+    EXPECT_EQ(late.error().code(), Code::slow_down);
+    EXPECT_EQ(pool.waiting(), 0u);
+    // The buffer comes as the patience ends: whoever wins, it is not lost.
+    for (int round = 0; round < 200; ++round) {
+        std::future<Result<std::size_t>> waiting = boost::asio::co_spawn(
+            cores_.first().context(), size_of_acquired(pool, std::chrono::milliseconds(1)),
+            boost::asio::use_future);
+        std::this_thread::sleep_for(std::chrono::microseconds(900 + round));
+        held.reset();
+        const Result<std::size_t> size = waiting.get();
+        EXPECT_TRUE(size || size.error().code() == Code::slow_down);
+        cores_.settle();
+        held = pool.try_acquire();
+        ASSERT_TRUE(held);
+    }
 }
 
 // What a connection on `core` over one end of a socket pair reads first.

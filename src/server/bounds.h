@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "io/blocking_pool.h"
 #include "io/buffer_pool.h"
+#include "io/byte_budget.h"
 #include "kv/rocksdb/engine.h"
 #include "server/admin.h"
 #include "store/object_store.h"
@@ -20,7 +21,9 @@ namespace weir::server {
 std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::Engine& kv,
                                       const blob::local::Store& blobs,
                                       const store::ObjectStore& store, const io::BlockingPool& pool,
-                                      const io::BufferPool& buffers, const http::Server& s3_server);
+                                      const io::BufferPool& buffers,
+                                      const io::ByteBudget& xml_memory,
+                                      const http::Server& s3_server);
 
 // weir_limit_bound and weir_limit_use, read when they are collected.
 std::unique_ptr<prometheus::Collectable> collect_bounds(std::vector<BoundInUse> bounds);

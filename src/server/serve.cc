@@ -221,13 +221,16 @@ Result<int> run(const Config& config) {
 
     // The network.
     io::BlockingPool pool(config.limits.blocking_threads_max, config.limits.blocking_queue_max);
-    io::BufferPool buffers(config.limits.body_buffer_bytes, config.limits.body_buffers_max);
+    io::BufferPool buffers(config.limits.body_buffer_bytes, config.limits.body_buffers_max,
+                           config.limits.body_buffer_queue_max);
+    io::ByteBudget xml_memory(config.limits.xml_memory_bytes_max);
     TRY(const std::unique_ptr<net::TlsContext> tls, make_tls(config, *directory, disk));
     net::Cores cores(config.threads);
     s3::Service service({.store = store,
                          .keys = *keys,
                          .pool = pool,
                          .buffers = buffers,
+                         .xml_memory = xml_memory,
                          .limits = config.limits,
                          .clock = clock,
                          .log = *log,
@@ -246,7 +249,7 @@ Result<int> run(const Config& config) {
     TRY_VOID(s3_server.listen_tcp(listen));
 
     const std::vector<BoundInUse> bounds =
-        bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, s3_server);
+        bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, xml_memory, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
     const Admin::Parts admin_parts{
         .store = store,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "meta/keys.h"
 #include "store/partitions.h"
 
@@ -105,6 +106,8 @@ Result<bool> is_committed(ObjectStore& store, blob::BlobId id) {
 }
 
 Result<OrphanSweep> sweep_orphans(ObjectStore& store, std::uint32_t writer) {
+    // Of another region's or volume's blobs the marks say nothing.
+    CHECK(store.context().source.region == 0);
     OrphanSweep sweep;
     kv::Engine& kv = store.context().kv;
     TRY_VOID(kv::each_row(

@@ -27,6 +27,7 @@ BAD_QUERY = (400, "AuthorizationQueryParametersError")
 ARGUMENT = (400, "InvalidArgument")
 REQUEST = (400, "InvalidRequest")
 TOKEN = (400, "InvalidToken")
+NOT_IMPLEMENTED = (501, "NotImplemented")
 NO_HASH = (400, "MissingSecurityHeader")
 WEEK_S = 7 * 24 * 3600
 # How a refused request would go on: a body that waits for leave, a long one, a short one; none of them ever comes.
@@ -484,6 +485,36 @@ def test_words_that_version_2_joins_are_not_split_elsewhere(world):
     joined = good.with_parameter("versionId", None)
     joined = joined.with_parameter("response-content-type", f"a/b&versionId={world.version}")
     check_refusal("joined", refusal(world.server, joined, ANNOUNCED[2]), "GET", MISMATCH)
+
+
+@pytest.mark.parametrize("name", ["x-amz-copy-source", "x-amz-meta-a", "x-amz-acl"])
+def test_headers_in_the_query_of_version_2_are_refused_by_name(world, name):
+    """botocore puts them there. The signature is good, so nothing but this refusal keeps the object as it was."""
+    put = world.request("PUT", f"/{world.bucket}/key", (), [(name, f"{world.bucket}/other")])
+    moved = presign_v2(put, world.keys).with_header(name, None).adding_parameter(name, f"{world.bucket}/other")
+    files = state_of(world)
+    for announced in ANNOUNCED:
+        reply = refusal(world.server, moved, announced)
+        assert reply.outcome == NOT_IMPLEMENTED and name.encode() in reply.body, reply
+    assert exchange(world.server, moved.with_parameter("Signature", "x" * 28)).outcome == MISMATCH, "strangers learn nothing"
+    assert state_of(world) == files
+
+
+@pytest.mark.parametrize("kind", SIGNERS)
+def test_parameters_that_come_twice_are_refused_by_name(world, kind):
+    """Version 4 signs them in the order of their values, whatever order they come in."""
+    part = [("partNumber", "1"), ("uploadId", world.upload)]
+    cases = [
+        (world.request("PUT", f"/{world.bucket}/parts", [*part, ("partNumber", "2")], body=b"p"), "partNumber"),
+        (world.request("DELETE", f"/{world.bucket}/key", [("versionId", world.version)] * 2), "versionId"),
+        (world.request("GET", f"/{world.bucket}", [("prefix", "a"), ("max-keys", "1"), ("prefix", "k")]), "prefix"),
+        (world.request("GET", f"/{world.bucket}/key", [("of no meaning", "1")] * 2), "of no meaning"),
+    ]
+    files = state_of(world)
+    for request, name in cases:
+        reply = exchange(world.server, SIGNERS[kind](request, world.keys))
+        assert reply.outcome == ARGUMENT and f"<ArgumentName>{name}</ArgumentName>".encode() in reply.body, reply
+    assert state_of(world) == files
 
 
 def test_a_header_that_is_split_is_not_read_in_part(world):

@@ -315,9 +315,9 @@ def test_twice_the_connections_that_the_limit_allows(loaded):
         assert all(is_served(wire) for wire in within)
         with connections(world, limit, handshake=False) as above:
             told = 0
-            for wire in above:
-                if world.server.tls:
-                    continue
+            if world.server.tls:
+                assert closed_within(above, 60) == limit
+            for wire in [] if world.server.tls else above:
                 wire.send_as_far_as_possible(get)
                 reply = wire.reply()
                 assert reply is None or reply.outcome == SLOW_DOWN, reply
@@ -332,6 +332,78 @@ def test_twice_the_connections_that_the_limit_allows(loaded):
             assert_others_go_on(world)
             break
         assert time.monotonic() < until, "no room again"
+
+
+def test_xml_that_never_ends_is_bounded_in_memory(loaded):
+    """8 MiB less a byte each, which are never read as XML: those for whom there is no memory are told to come back."""
+    world = loaded("--xml-memory-bytes-max", str(64 * MiB))
+    before, size, writers = memory(world), 8 * MiB, 40
+    delete = presign_v4(world.request("POST", f"/{world.bucket}", [("delete", "")]), world.keys)
+    head = delete.head(("Content-Length", str(size)), ("Content-MD5", "A" * 22 + "=="))
+    filler, outcomes = b"<" * (size - 1), []
+    with connections(world, writers) as wires:
+
+        def send(wire):
+            with contextlib.suppress(OSError):
+                wire.send(head + filler)
+
+        threads = [threading.Thread(target=send, args=(wire,)) for wire in wires]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for wire in wires:
+            wire.socket.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                outcomes.append(wire.reply("POST").outcome)
+        assert set(outcomes) == {SLOW_DOWN} and len(outcomes) >= writers // 2, outcomes
+        # What is not XML goes on meanwhile.
+        body = os.urandom(2 * MiB)
+        put = sign_v4(world.request("PUT", f"/{world.bucket}/others", body=body), world.keys)
+        assert exchange(world.server, put).status == 200
+    assert_memory(world, before + 64 * MiB + SLACK_BYTES, "VmHWM")
+    until = time.monotonic() + 60
+    while exchange(world.server, sign_v4(world.request("GET", f"/{world.bucket}"), world.keys)).status != 200:
+        assert time.monotonic() < until, "no memory was given back"
+
+
+def test_listings_that_nobody_takes_are_bounded_in_memory(loaded):
+    """Of 1,000 keys that are long and need escaping: megabytes each."""
+    # While they are made they are bounded by the threads that make them.
+    world = loaded("--xml-memory-bytes-max", str(32 * MiB), "--blocking-threads-max", "4", "--stall-timeout-ms", "20000")
+    s3 = world.server.client()
+    for number in range(1000):
+        s3.put_object(Bucket=world.bucket, Key="&" * 1000 + f"{number:04}", Body=b"")
+    before = memory(world)
+    listing = presign_v4(world.request("GET", f"/{world.bucket}"), world.keys).head()
+    with connections(world, 40, receive_buffer=4096) as readers:
+        for wire in readers:
+            wire.send(listing)
+        assert all(wire.more() for wire in readers)
+        statuses = {wire.received.split(b" ")[1] for wire in readers}
+        assert statuses == {b"200", b"503"}, statuses
+    assert_memory(world, before + 32 * MiB + SLACK_BYTES, "VmHWM")
+    until = time.monotonic() + 60
+    while exchange(world.server, presign_v4(world.request("GET", f"/{world.bucket}"), world.keys)).status != 200:
+        assert time.monotonic() < until, "no memory was given back"
+
+
+def test_a_body_that_was_refused_is_drained_only_so_long(loaded):
+    """A byte now and then keeps no connection."""
+    world = loaded("--stall-timeout-ms", "1500")
+    bad = presign_v4(world.request("PUT", f"/{world.bucket}/key"), Keys(world.keys.id, "wrong"))
+    with connections(world, 20) as wires:
+        for wire in wires:
+            wire.send(bad.head(("Content-Length", "100000")) + b"x")
+            assert wire.reply("PUT").outcome == (403, "SignatureDoesNotMatch")
+        until, left = time.monotonic() + 60, list(wires)
+        while left and time.monotonic() < until:
+            for wire in left:
+                wire.send_as_far_as_possible(b"x")
+            left = [wire for wire in left if not closed_within([wire], 0.01)]
+            time.sleep(0.3)
+        assert not left
+    assert_others_go_on(world)
 
 
 def test_a_storm_of_requests_is_told_to_slow_down(loaded):

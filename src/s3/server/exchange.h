@@ -13,6 +13,7 @@
 #include "http/message.h"
 #include "io/blocking_pool.h"
 #include "io/buffer_pool.h"
+#include "io/byte_budget.h"
 #include "s3/proto/operations.h"
 #include "s3/proto/reply.h"
 #include "s3/proto/request_view.h"
@@ -27,6 +28,7 @@ struct Exchange {
     http::BodyReader& body;
     io::BlockingPool& pool;
     io::BufferPool& buffers;
+    io::ByteBudget& xml_memory;
     const Limits& limits;
     store::ObjectStore& store;
     std::string_view region;

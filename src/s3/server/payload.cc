@@ -142,7 +142,14 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
             if (count == 0) break;
             after_pause.resize(count);
         }
-        io::Buffer receiving = co_await net::acquire_buffer(exchange_->buffers);
+        const std::chrono::milliseconds patience(exchange_->limits.stall_timeout_ms);
+        Result<io::Buffer> acquired = co_await net::acquire_buffer(exchange_->buffers, patience);
+        if (!acquired) {
+            outcome = co_await job.wait();
+            if (outcome) outcome = fail(std::move(acquired).error());
+            break;
+        }
+        io::Buffer receiving = *std::move(acquired);
         std::ranges::copy(after_pause, receiving.bytes().begin());
         const Result<std::size_t> count =
             co_await fill(receiving.bytes().subspan(after_pause.size()), paused);
@@ -161,13 +168,16 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
     co_return finish();
 }
 
-net::Task<Result<std::string>> Payload::read_whole(std::size_t bytes_max) {
+net::Task<Result<Payload::Whole>> Payload::read_whole(std::size_t bytes_max) {
     if (size_bytes_.value_or(0) > bytes_max) co_return fail(Code::entity_too_large);
-    std::string whole;
+    Whole whole{.bytes = {}, .memory = exchange_->xml_memory.share()};
+    std::string& bytes = whole.bytes;
     const std::uint64_t announced = size_bytes_.value_or(small_bytes_max);
     std::vector<std::byte> raw(
         std::min<std::uint64_t>(announced + chunked_overhead(announced), small_bytes_max));
     for (;;) {
+        // As it comes, not as announced: who sends nothing keeps nothing from others.
+        CO_TRY_VOID(whole.memory.grow_to(bytes.capacity() + 2 * raw.size()));
         CO_TRY(const std::size_t count, co_await fill(raw));
         if (count == 0) break;
         std::span<const std::byte> rest = std::span(raw).first(count);
@@ -176,14 +186,14 @@ net::Task<Result<std::string>> Payload::read_whole(std::size_t bytes_max) {
             if (decoder_) {
                 CO_TRY(step, decoder_->next(rest));
             }
-            whole += as_text(step.payload);
+            bytes += as_text(step.payload);
             rest = rest.subspan(step.consumed);
         }
-        if (whole.size() > bytes_max) co_return fail(Code::entity_too_large);
+        if (bytes.size() > bytes_max) co_return fail(Code::entity_too_large);
     }
     CO_TRY_VOID(finish());
     hash::Digester digester(checks_.algorithms);
-    digester.update(as_bytes(whole));
+    digester.update(as_bytes(bytes));
     CO_TRY_VOID(verify(digester.finish()));
     co_return whole;
 }

@@ -25,8 +25,13 @@ class Payload {
     std::optional<std::uint64_t> size_bytes() const { return size_bytes_; }
     const BodyChecks& checks() const { return checks_; }
 
-    // All of it, of at most `bytes_max`, checked. entity_too_large.
-    net::Task<Result<std::string>> read_whole(std::size_t bytes_max);
+    // All of it, of at most `bytes_max`, checked. entity_too_large; slow_down where the memory for
+    // all such payloads is used up.
+    struct Whole {
+        std::string bytes;
+        io::ByteBudget::Share memory;
+    };
+    net::Task<Result<Whole>> read_whole(std::size_t bytes_max);
 
     // All of it to the writer. What the writer was given may still be wrong: verify() its digests
     // before it is committed.

@@ -17,6 +17,8 @@ namespace weir::s3 {
 namespace {
 
 constexpr std::string_view host_id = "weir";
+// What a reply in XML counts for before it is there.
+constexpr std::size_t small_reply_bytes = 64 * KiB;
 
 // Unique enough to be found in a log, cheap enough for every request.
 std::string new_request_id() {
@@ -41,6 +43,19 @@ void add_header(Exchange& exchange, const http::Field& field) {
     joined += ',';
     joined += field.value;
     known->value = joined;
+}
+
+// Signatures sort parameters of one name by value, verbs read the first: what is signed must not
+// depend on an order that it does not vouch for.
+Result<void> check_parameters_once(Exchange& exchange) {
+    std::vector<std::string_view> names;
+    for (const NamedText& parameter : exchange.view.query) names.push_back(parameter.name);
+    std::ranges::sort(names);
+    const auto twice = std::ranges::adjacent_find(names);
+    if (twice == names.end()) return {};
+    exchange.error_details = {{"ArgumentName", std::string(*twice)}};
+    return fail(Code::invalid_argument,
+                fmt::format("The query parameter {} may be given only once.", *twice));
 }
 
 void add_ids(http::Response& response, const std::string& request_id) {
@@ -86,6 +101,7 @@ net::Task<Result<http::Response>> Service::run(Exchange& exchange) {
                                 .raw_path = exchange.target.raw_path,
                                 .bucket_in_host = exchange.place.bucket_in_host};
     CO_TRY(exchange.identity, authenticator_.identify(request));
+    CO_TRY_VOID(check_parameters_once(exchange));
     CO_TRY(exchange.operation, route(exchange.view));
     co_return co_await dispatch(exchange);
 }
@@ -104,15 +120,28 @@ net::Task<Result<http::Response>> Service::dispatch(Exchange& exchange) {
     }
     const Verb verb = verb_of(exchange.operation);
     if (verb == nullptr) co_return fail(not_implemented(exchange.operation));
-    std::string xml;
+    Payload::Whole xml;
     // An empty one too: it may not be the one that was signed.
     if (has_xml_body(exchange.operation)) {
         CO_TRY(Payload payload, Payload::from(exchange));
         CO_TRY(xml, co_await payload.read_whole(parts_.limits.xml_body_bytes_max));
     }
-    auto work = [&] { return verb(exchange.call(xml)); };
+    // What was only read can be asked for again; what was changed is told, whatever it costs.
+    io::ByteBudget::Share memory = parts_.xml_memory.share();
+    const bool only_reads = exchange.view.method == "GET";
+    auto work = [&]() -> Result<Reply> {
+        if (only_reads) TRY_VOID(memory.grow_to(small_reply_bytes));
+        return verb(exchange.call(xml.bytes));
+    };
     CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, work));
-    co_return to_response(std::move(reply));
+    if (only_reads) {
+        CO_TRY_VOID(memory.grow_to(reply.body.capacity()));
+    } else {
+        memory.grow_anyway_to(reply.body.capacity());
+    }
+    http::Response response = to_response(std::move(reply));
+    response.memory = std::move(memory);
+    co_return response;
 }
 
 http::Response Service::write_failure(const Exchange& exchange, const Error& error) {
@@ -163,6 +192,7 @@ net::Task<http::Response> Service::handle(const http::RequestHead& head, http::B
                       .body = body,
                       .pool = parts_.pool,
                       .buffers = parts_.buffers,
+                      .xml_memory = parts_.xml_memory,
                       .limits = parts_.limits,
                       .store = parts_.store,
                       .region = parts_.region,

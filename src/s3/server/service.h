@@ -16,6 +16,7 @@
 #include "http/server.h"
 #include "io/blocking_pool.h"
 #include "io/buffer_pool.h"
+#include "io/byte_budget.h"
 #include "s3/server/authenticate.h"
 #include "s3/server/exchange.h"
 #include "s3/server/request_metrics.h"
@@ -30,6 +31,7 @@ class Service final : public http::Handler {
         const auth::KeyStore& keys;
         io::BlockingPool& pool;
         io::BufferPool& buffers;
+        io::ByteBudget& xml_memory;
         const Limits& limits;
         const Clock& clock;
         Log& log;
