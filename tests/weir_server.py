@@ -50,14 +50,27 @@ class WeirServer:
         return [BINARY, "serve", "--data", self.data, "--listen", self.listen, "--admin-listen", "127.0.0.1:0",
                 *self.options]  # fmt: skip
 
-    def start(self):
+    def launch(self):
+        """Begins to start it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.starts += 1
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WEIR_"))}
         with open(self.log_path, "wb") as log, open(self.folder / "stdout", "wb") as out:
             self.process = subprocess.Popen(self.command(), stdout=out, stderr=log, env=clean | self.environment)
+
+    def serves(self):
+        """The addresses that its log tells, or None while it starts."""
+        return SERVING.search(self.log())
+
+    def is_stopped(self):
+        """By SIGSTOP. It must not have ended."""
+        assert self.process.poll() is None, self.log()
+        return "\nState:\tT" in pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+
+    def start(self):
+        self.launch()
         deadline = time.monotonic() + STARTS_WITHIN_S
-        while not (serving := SERVING.search(self.log())):
+        while not (serving := self.serves()):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"weir did not start ({self.process.poll()}): {self.log()}")
             time.sleep(0.02)

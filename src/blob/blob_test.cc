@@ -34,6 +34,7 @@ class TemporaryStore final : public Store {
     Result<void> punch(BlobId id, std::uint64_t offset, std::uint64_t length) override {
         return store_->punch(id, offset, length);
     }
+    Result<void> trim(BlobId id) override { return store_->trim(id); }
     Result<void> list(BlobId from, const std::function<bool(const BlobInfo&)>& visit) override {
         return store_->list(from, visit);
     }

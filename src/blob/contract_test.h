@@ -114,6 +114,22 @@ TEST_P(StoreContract, PunchesHolesThatReadAsZeros) {
     EXPECT_EQ(store_->punch(BlobId{.writer = 99}, 0, 1).error().code(), Code::not_found);
 }
 
+TEST_P(StoreContract, TrimsWhatAWriterThatIsGoneReserved) {
+    std::unique_ptr<Writer> writer = *store_->create({.size_bytes = 8'000'000});
+    const BlobId id = writer->id();
+    ASSERT_TRUE(writer->write_at(0, as_bytes("short")));
+    ASSERT_TRUE(writer->sync());
+    writer.reset();
+    ASSERT_TRUE(store_->trim(id));
+    ASSERT_TRUE(store_->list(id, [](const BlobInfo& info) {
+        EXPECT_EQ(info.size_bytes, 5u);
+        EXPECT_LT(info.allocated_bytes, 1'000'000u);
+        return true;
+    }));
+    EXPECT_EQ(read(id, 0, 5), "short");
+    EXPECT_EQ(store_->trim(BlobId{.writer = 99}).error().code(), Code::not_found);
+}
+
 TEST_P(StoreContract, KeepsAnEmptyBlobAndOneShorterThanItsHint) {
     EXPECT_EQ(store_->open(write("")).value()->size_bytes(), 0u);
     const std::unique_ptr<Writer> writer = *store_->create({.size_bytes = 8'000'000});

@@ -118,6 +118,9 @@ class Store {
     // Gives the space of a range back, where the engine can; reads of it give zeros after.
     virtual Result<void> punch(BlobId id, std::uint64_t offset, std::uint64_t length) = 0;
 
+    // Gives back what a writer that is gone had reserved behind the blob's end.
+    virtual Result<void> trim(BlobId id) = 0;
+
     // Every blob whose id is at least `from`, in the order of ids. Blobs made meanwhile may be
     // missed.
     virtual Result<void> list(BlobId from, const std::function<bool(const BlobInfo&)>& visit) = 0;

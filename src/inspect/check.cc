@@ -317,7 +317,11 @@ Result<void> Checker::check_blob(const blob::BlobInfo& info) {
     // committed.
     TRY(const bool committed, store::is_committed(store_, info.id));
     if (committed && !options_.offline) return {};
-    if (options_.repair) TRY_VOID(context_.blobs.remove(info.id));
+    if (options_.repair) {
+        TRY_VOID(context_.blobs.remove(info.id));
+        // So that its checksums go too.
+        known_.erase(blob);
+    }
     find(Kind::leak, blob_name(blob),
          fmt::format("{} bytes that nothing refers to", info.allocated_bytes), options_.repair);
     return {};
@@ -374,7 +378,8 @@ Result<void> Checker::punch_gaps(const std::string& blob, const Use& use) {
             covered_to = std::max(covered_to, offset + blocks.length());
             return {};
         }));
-    return punch_to(reader->size_bytes());
+    TRY_VOID(punch_to(reader->size_bytes()));
+    return context_.blobs.trim(*id);
 }
 
 Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {

@@ -57,7 +57,12 @@ Result<bool> sweep_writer(ObjectStore& store, std::uint32_t writer, std::uint64_
     bool all_removed = true;
     for (const blob::BlobId id : young) {
         ++sweep.checked;
-        if (committed.contains(id.encode())) continue;
+        if (committed.contains(id.encode())) {
+            if (const Result<void> trimmed = store.context().blobs.trim(id); !trimmed)
+                store.context().log.warn("blob {} keeps space that was reserved for it: {}",
+                                         id.text(), trimmed.error().describe());
+            continue;
+        }
         if (const Result<void> removed = store.context().blobs.remove(id); removed) {
             ++sweep.removed;
         } else {

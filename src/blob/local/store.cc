@@ -290,6 +290,12 @@ Result<void> Store::punch(BlobId id, std::uint64_t offset, std::uint64_t length)
     return file->punch(offset, length);
 }
 
+Result<void> Store::trim(BlobId id) {
+    TRY(const std::unique_ptr<io::File> file, disk_.open_to_write(blob_path(options_.root, id)));
+    TRY(const std::uint64_t size_bytes, file->size_bytes());
+    return file->truncate(size_bytes);
+}
+
 // False when the visitor stopped.
 Result<bool> Store::list_directory(const std::string& path, BlobId from,
                                    const std::function<bool(const BlobInfo&)>& visit) {

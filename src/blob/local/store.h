@@ -41,6 +41,7 @@ class Store final : public blob::Store {
     std::shared_ptr<const Reader> try_open(BlobId id) override;
     Result<void> remove(BlobId id) override;
     Result<void> punch(BlobId id, std::uint64_t offset, std::uint64_t length) override;
+    Result<void> trim(BlobId id) override;
     Result<void> list(BlobId from, const std::function<bool(const BlobInfo&)>& visit) override;
     std::uint64_t next_sequence() const override { return next_sequence_.load(); }
     Result<Space> space() const override;

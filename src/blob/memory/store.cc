@@ -139,6 +139,12 @@ Result<void> Store::remove(BlobId id) {
     return {};
 }
 
+Result<void> Store::trim(BlobId id) {
+    MutexLock lock(mutex_);
+    if (!blobs_.contains(id)) return fail(Code::not_found, "blob " + id.text() + " is not there");
+    return {};
+}
+
 Result<void> Store::punch(BlobId id, std::uint64_t offset, std::uint64_t length) {
     MutexLock lock(mutex_);
     const auto found = blobs_.find(id);
