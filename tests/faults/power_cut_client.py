@@ -87,7 +87,7 @@ class Client(threading.Thread):
         self.go = threading.Semaphore(0)
         self.idle = threading.Semaphore(0)
         self.last = ""
-        self.completing = set()  # the uploads that a Complete may have been cut off from
+        self.ending = set()  # the uploads of which a Complete or Abort may have been cut off
         self.history = collections.deque(maxlen=500)
 
     # --- the thread
@@ -329,11 +329,11 @@ class Client(threading.Thread):
         return None
 
     def change_part(self, upload, call, change, **parameters):
-        """The reply; None if a Complete that a cut fell into keeps the parts as they are for a minute."""
+        """The reply; None if a Complete or Abort that a cut fell into keeps the parts as they are for a minute."""
         try:
             return self.do(call, change, **parameters)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "OperationAborted" or upload not in self.completing:
+            if error.response["Error"]["Code"] != "OperationAborted" or upload not in self.ending:
                 raise
             return None
 
@@ -351,7 +351,7 @@ class Client(threading.Thread):
         stored = Stored(UNKNOWN, len(data), digest(data), key, "text/plain")
         change = {("upload", upload): None, ("object", key): stored}
         listed = [{"PartNumber": number, "ETag": etag} for number, etag, _, _ in chosen]
-        self.completing.add(upload)
+        self.ending.add(upload)
         reply = self.do(
             self.s3.complete_multipart_upload, change, Bucket=PLAIN, Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
         )
@@ -364,6 +364,7 @@ class Client(threading.Thread):
             return False
         upload = self.rng.choice(uploads)
         key, _ = self.cells["upload", upload]
+        self.ending.add(upload)
         self.do(self.s3.abort_multipart_upload, {("upload", upload): None}, Bucket=PLAIN, Key=key, UploadId=upload)
         return None
 
@@ -430,7 +431,10 @@ class Client(threading.Thread):
 
     def verify(self):
         """Compares the server with what was acknowledged, and takes over which way the cut went."""
-        found = self.read_all()
+        try:
+            found = self.read_all()
+        except ClientError as error:
+            raise Broken(f"client {self.number} cannot read: {error}") from error
         for change in self.pending:
             done = [shows(found.get(cell), value) for cell, value in change.items()]
             undone = [shows(found.get(cell), self.cells.get(cell)) for cell in change]
