@@ -11,10 +11,10 @@
 #include "base/bytes.h"
 #include "blob/local/store.h"
 #include "inspect/opened_store.h"
-#include "inspect/verify.h"
 #include "io/posix_disk.h"
 #include "meta/keys.h"
 #include "meta/records.h"
+#include "store/verify.h"
 
 namespace weir::backup {
 namespace {
@@ -119,7 +119,7 @@ class Run {
         TRY(const std::shared_ptr<const blob::Reader> reader, store.context().blobs.open(*id));
         const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
         TRY(const std::optional<std::string> wrong,
-            inspect::verify_blocks(*reader, offset, blocks, [](std::uint64_t) {}));
+            store::verify_blocks(*reader, offset, blocks, [](std::uint64_t) {}));
         if (wrong) damage(*id, *wrong);
         return {};
     }

@@ -65,6 +65,7 @@ struct Limits {
     // Descriptors of blobs, kept or being read; never more than half of the process's. A request
     // that needs more is answered 503 SlowDown.
     std::size_t blob_descriptors_max = 65'536;
+    std::size_t damaged_blobs_max = 65'536;  // that are remembered, and refused to readers
     std::size_t buckets_per_owner_max = 1000;
 };
 

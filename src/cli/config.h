@@ -27,7 +27,8 @@ struct Config {
     std::string region;
     std::size_t threads = 0;
     std::string log_level;
-    std::string access_log;  // "off", "stdout" or a path
+    std::string verify_reads;  // "off" or "on"
+    std::string access_log;    // "off", "stdout" or a path
     std::uint64_t reclaim_delay_s = 0;
     std::uint64_t reserve_bytes = 0;
     std::string root_access_key;  // environment only

@@ -39,6 +39,9 @@ struct FileRange {
     std::shared_ptr<const int> descriptor;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
+    // Called on the blocking pool before those bytes of the file are sent, in order; a failure ends
+    // the reply there. None: they are sent as they are.
+    std::function<Result<void>(std::uint64_t offset, std::uint64_t length)> check = {};
 };
 
 // How a reply went, for logs and metrics.

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t receive_bytes = 16 * 1024;
 // A body that the handler left unread is read to its end only this far, else the connection ends.
 constexpr std::uint64_t drained_bytes_max = 256 * KiB;
+// Of a file whose bytes are checked before they are sent, at a time.
+constexpr std::uint64_t checked_bytes = 8 * MiB;
 
 // Counts one connection down, however its coroutine ends.
 class Counted {
@@ -79,6 +81,10 @@ class Server::Session {
             head.keep_alive && (drained || drains_later) && !response.close && !server_.draining();
         const std::uint64_t out_before = connection_.bytes_out();
         const Result<void> sent = co_await send(head, response, keep);
+        // The file's fault, not the client's, who sees no more than an end.
+        if (!sent && sent.error().code() == Code::corrupt)
+            parts_.log.error("the reply to {} {} broke off: {}", head.method,
+                             head.target.substr(0, head.target.find('?')), sent.error().message());
         if (response.on_sent) {
             const std::uint64_t out = connection_.bytes_out() - out_before;
             response.on_sent({.bytes_in = body.bytes_read(),
@@ -177,8 +183,24 @@ class Server::Session {
         if (response.files.empty())
             co_return co_await connection_.write(as_bytes(out_), as_bytes(response.body));
         CO_TRY_VOID(co_await connection_.write(as_bytes(out_), true));
-        for (const FileRange& file : response.files)
-            CO_TRY_VOID(co_await connection_.send_file(*file.descriptor, file.offset, file.length));
+        for (const FileRange& file : response.files) CO_TRY_VOID(co_await send(file));
+        co_return Result<void>();
+    }
+
+    net::Task<Result<void>> send(const FileRange& file) {
+        if (!file.check)
+            co_return co_await connection_.send_file(*file.descriptor, file.offset, file.length);
+        for (std::uint64_t sent = 0; sent < file.length;) {
+            const std::uint64_t offset = file.offset + sent,
+                                length = std::min(file.length - sent, checked_bytes);
+            auto check = [&]() -> Result<void> {
+                Result<void> good = file.check(offset, length);
+                return good ? good : fail(Code::corrupt, std::string(good.error().message()));
+            };
+            CO_TRY_VOID(co_await connection_.run_on_pool(check));
+            CO_TRY_VOID(co_await connection_.send_file(*file.descriptor, offset, length));
+            sent += length;
+        }
         co_return Result<void>();
     }
 

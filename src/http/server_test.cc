@@ -393,6 +393,31 @@ TEST_P(ServerFiles, SendsRangesOfFilesInOrder) {
     EXPECT_EQ(server.handler.replies_cut, 0);
 }
 
+TEST_P(ServerFiles, ChecksWhatItIsToldToBeforeItIsSent) {
+    TestServer server({}, tls());
+    const std::string content = noise(17 * MiB + 123);
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> checked;
+    std::uint64_t bad_from = content.size();
+    server.handler.files = {
+        {file(content), 5, content.size() - 5, [&](std::uint64_t offset, std::uint64_t length) {
+             checked.emplace_back(offset, length);
+             return offset + length > bad_from ? fail(Code::corrupt, "flipped") : Result<void>();
+         }}};
+    Client client = connect(server);
+    EXPECT_TRUE(client.ask(get("/files"))->body == content.substr(5));
+    std::uint64_t at = 5;
+    for (const auto& [offset, length] : std::exchange(checked, {})) {
+        EXPECT_EQ(offset, at);
+        at += length;
+    }
+    EXPECT_EQ(at, content.size());
+    bad_from = 12 * MiB;
+    EXPECT_FALSE(client.ask(get("/files"))) << "what is wrong is not sent";
+    ASSERT_EQ(checked.size(), 2u);
+    EXPECT_LE(checked.back().first, bad_from);
+    wait_until([&] { return server.handler.replies_cut == 1; });
+}
+
 TEST_P(ServerFiles, SendsToManyAtOnce) {
     TestServer server({}, tls());
     const std::string content = noise(3 * MiB);

@@ -8,12 +8,12 @@
 #include <unordered_set>
 
 #include "base/bytes.h"
-#include "inspect/verify.h"
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "meta/version.h"
 #include "store/orphans.h"
 #include "store/partitions.h"
+#include "store/verify.h"
 
 namespace weir::inspect {
 namespace {
@@ -202,7 +202,7 @@ Result<void> Checker::check_record(const Place& place, const std::string& key,
     if (has_row && !body) {
         wrong = "its body row is missing";
     } else if (record.body() == meta::BODY_INLINE) {
-        wrong = verify_inline(*body, record);
+        wrong = store::verify_inline(*body, record);
     } else if (record.parts_count() > 0) {
         const Result<meta::PartTable> table = meta::decode<meta::PartTable>(*body);
         if (!table) {
@@ -402,11 +402,14 @@ Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
     const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
     if (!options_.read_bytes || offset >= used->second.end_bytes) return {};
     TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
-    Result<std::optional<std::string>> wrong = verify_blocks(
+    Result<std::optional<std::string>> wrong = store::verify_blocks(
         *reader, offset, *blocks, [this](std::uint64_t bytes) { report_.bytes_read += bytes; });
     if (wrong && !*wrong) return {};
     TRY(const bool still, unchanged(place, row));
-    if (still) find(Kind::damage, blob_name(blob), wrong ? **wrong : wrong.error().describe());
+    if (!still) return {};
+    const std::string what = wrong ? **wrong : wrong.error().describe();
+    store_.damage().add(blob, what);
+    find(Kind::damage, blob_name(blob), what);
     return {};
 }
 

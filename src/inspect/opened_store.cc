@@ -21,6 +21,7 @@ Result<std::unique_ptr<OpenedStore>> open_store(const std::string& meta_path,
                                                                          .limits = opened->limits_,
                                                                          .settings = {},
                                                                          .source = {}});
+    TRY_VOID(opened->store_->damage().load());
     return opened;
 }
 

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "base/bytes.h"
-#include "inspect/verify.h"
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/partitions.h"
+#include "store/verify.h"
 
 namespace weir::inspect {
 namespace {
@@ -51,6 +52,7 @@ class Scrubber {
             TRY_VOID(each_row(place, meta::version_prefix, &Scrubber::scrub_body));
         }
         report_.bytes = pace_.bytes();
+        store_.damage().keep_only(damaged_);
         return report_;
     }
 
@@ -71,8 +73,19 @@ class Scrubber {
     }
 
     void damage(const std::string& where, const std::string& what) {
+        store_.damage().note(where, what);
+        tell(where, what);
+    }
+
+    void damage_of_blob(const std::string& blob, const std::string& where,
+                        const std::string& what) {
+        store_.damage().add(blob, what);
+        damaged_.insert(blob);
+        tell(where, what);
+    }
+
+    void tell(const std::string& where, const std::string& what) {
         ++report_.damaged;
-        store_.context().log.error("scrub: {}: {}", where, what);
         if (options_.on_damage) options_.on_damage(where, what);
     }
 
@@ -94,7 +107,7 @@ class Scrubber {
             wrong = reader.error().describe();
         } else {
             ++report_.extents;
-            Result<std::optional<std::string>> verified = verify_blocks(
+            Result<std::optional<std::string>> verified = store::verify_blocks(
                 **reader, offset, *blocks, [this](std::uint64_t bytes) { pace_.read(bytes); });
             wrong = verified ? *std::move(verified) : verified.error().describe();
         }
@@ -102,7 +115,7 @@ class Scrubber {
         // Reclaimed while it was read?
         TRY(const std::optional<std::string> still,
             store_.context().kv.get(place.partition, row.key));
-        if (still == row.value) damage(where, *wrong);
+        if (still == row.value) damage_of_blob(id->encode(), where, *wrong);
         return {};
     }
 
@@ -127,7 +140,7 @@ class Scrubber {
         TRY(const std::optional<std::string> body,
             kv.get(place.partition, meta::body_row(key, record->version())));
         std::optional<std::string> wrong =
-            body ? verify_inline(*body, *record)
+            body ? store::verify_inline(*body, *record)
                  : std::optional<std::string>("the inline body is missing");
         ++report_.bodies;
         pace_.read(record->size_bytes());
@@ -140,6 +153,7 @@ class Scrubber {
     store::ObjectStore& store_;
     const ScrubOptions& options_;
     Pace pace_;
+    std::set<std::string> damaged_;  // blobs
     ScrubReport report_;
 };
 

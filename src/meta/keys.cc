@@ -70,6 +70,8 @@ std::string writer_low_water_row(std::uint32_t writer) {
     return out;
 }
 
+std::string damage_row(std::string_view blob) { return prefixed(damage_prefix, blob); }
+
 std::string current_row(std::string_view key) { return prefixed(current_prefix, key); }
 std::string marker_row(std::string_view key) { return prefixed(marker_prefix, key); }
 std::string version_rows(std::string_view key) { return escaped_rows(version_prefix, key); }

@@ -29,6 +29,10 @@ inline constexpr char writer_low_water_prefix = 'w';
 std::string writer_low_water_row(std::uint32_t writer);
 std::string writer_low_water_rows();
 
+// `D<blob>`: a blob that is known to be damaged, and what was found.
+inline constexpr char damage_prefix = 'D';
+std::string damage_row(std::string_view blob);
+
 std::string bucket_row(std::string_view name);
 std::string drain_row(std::uint64_t partition);
 

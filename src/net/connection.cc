@@ -188,24 +188,30 @@ Task<Result<void>> Connection::write(std::span<const std::byte> head,
     co_return co_await write(body, false);
 }
 
-Task<Result<Step>> Connection::send_from_pool(int file, std::uint64_t offset, std::size_t length) {
-    // The pool's thread may wait for the disk; nobody else touches the stream meanwhile.
-    auto send = [&]() -> Result<Step> {
-        ::posix_fadvise(file, static_cast<off_t>(offset + length), read_ahead_bytes,
-                        POSIX_FADV_WILLNEED);
-        return stream_->send_file(file, offset, length);
-    };
+Task<Result<void>> Connection::run_on_pool(std::function<Result<void>()> work) {
     boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                       boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
         pause(core_.executor());
     for (;;) {
-        Result<Step> step = co_await run_blocking(pool_, send);
-        if (step || step.error().code() != Code::slow_down) co_return step;
-        // A reply that has begun cannot turn into SlowDown any more.
+        Result<void> done = co_await run_blocking(pool_, work);
+        if (done || done.error().code() != Code::slow_down) co_return done;
         CO_TRY_VOID(interrupted());
         pause.expires_after(pause_while_pool_is_full);
         co_await pause.async_wait(boost::asio::as_tuple(use_task));
     }
+}
+
+Task<Result<Step>> Connection::send_from_pool(int file, std::uint64_t offset, std::size_t length) {
+    // The pool's thread may wait for the disk; nobody else touches the stream meanwhile.
+    Step step;
+    auto send = [&]() -> Result<void> {
+        ::posix_fadvise(file, static_cast<off_t>(offset + length), read_ahead_bytes,
+                        POSIX_FADV_WILLNEED);
+        TRY(step, stream_->send_file(file, offset, length));
+        return {};
+    };
+    CO_TRY_VOID(co_await run_on_pool(send));
+    co_return step;
 }
 
 Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {

@@ -46,6 +46,9 @@ class Connection {
     // All of the bytes; `more`: something follows at once, so a packet may wait for it.
     Task<Result<void>> write(std::span<const std::byte> bytes, bool more);
     Task<Result<void>> write(std::span<const std::byte> head, std::span<const std::byte> body);
+    // Blocking work between two pieces of a reply. A reply that has begun cannot turn into SlowDown
+    // any more: while the pool is full, this waits.
+    Task<Result<void>> run_on_pool(std::function<Result<void>()> work);
     Task<Result<void>> send_file(int file, std::uint64_t offset, std::uint64_t length);
 
     // Between requests nothing is lost by cutting the connection off.

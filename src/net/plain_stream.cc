@@ -53,6 +53,8 @@ class PlainStream final : public Stream {
         const ssize_t n = uninterrupted([&] { return ::sendfile(descriptor_, file, &at, length); });
         if (n == 0 && length > 0)
             return fail(Code::corrupt, "the file ends before the range that is being sent");
+        // Sockets have other errors.
+        if (n < 0 && errno == EIO) return fail(Code::corrupt, "the file cannot be read");
         TRY(Step step, outcome(n, Want::write, "sending a file"));
         // Less than was asked for: the socket is full, and to ask again would be a call for
         // nothing.

@@ -139,7 +139,7 @@ class TlsStream final : public Stream {
     Result<void> fill(int file, std::uint64_t offset, std::size_t length) {
         const std::size_t size = std::min(length, file_buffer_bytes);
         const ssize_t n = ::pread(file, buffer_.get(), size, static_cast<off_t>(offset));
-        if (n < 0) return fail(errno_error("reading a file", errno));
+        if (n < 0) return fail(Code::corrupt, "the file cannot be read");
         if (n == 0) return fail(Code::corrupt, "the file ends before the range that is being sent");
         buffered_ = {buffer_.get(), static_cast<std::size_t>(n)};
         return {};

@@ -35,6 +35,7 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
         {"inline-object-bytes-max", limits.inline_object_bytes_max, {}},
         {"open-blobs-max", limits.open_blobs_max, [&] { return blobs.open_count(); }},
         {"blob-descriptors-max", blobs.descriptors_max(), [&] { return blobs.descriptors(); }},
+        {"damaged-blobs-max", limits.damaged_blobs_max, [&] { return store.damage().size(); }},
         {"shared-uploads-max", store::SharedBlobs::uploads_max,
          [&] { return store.shared_blobs_open(); }},
         {"buckets-per-owner-max", limits.buckets_per_owner_max, {}},

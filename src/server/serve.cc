@@ -208,6 +208,7 @@ Result<int> run(const Config& config) {
          .limits = config.limits,
          .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second},
          .source = {.region = 0, .writer = writer}});
+    TRY_VOID(store.damage().load());
     TRY(const store::OrphanSweep sweep, store::sweep_orphans(store, writer));
     if (sweep.removed > 0)
         log->info("{} of {} young blobs were never committed and are gone", sweep.removed,
@@ -237,7 +238,8 @@ Result<int> run(const Config& config) {
                          .access_log = access_log,
                          .metrics = metrics,
                          .domains = config.domains,
-                         .region = config.region});
+                         .region = config.region,
+                         .verify_reads = config.verify_reads == "on"});
     const http::Server::Parts parts{.cores = cores,
                                     .pool = pool,
                                     .handler = service,

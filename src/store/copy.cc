@@ -13,6 +13,7 @@
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/object_store.h"
+#include "store/verify.h"
 
 namespace weir::store {
 namespace {
@@ -362,8 +363,18 @@ Result<void> ObjectStore::read_extents(const std::vector<meta::Extent>& extents,
     for (const meta::Extent& extent : extents) {
         const std::optional<blob::BlobId> id = blob::BlobId::decode(extent.blob());
         if (!id) return fail(Code::corrupt, "an extent names no blob");
+        if (damage_.contains(extent.blob()))
+            return fail(Code::corrupt, fmt::format("blob {} is damaged", id->text()));
         TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
-        TRY_VOID(read_range(*reader, extent.offset(), extent.length(), read));
+        // New checksums must not be made of bytes that the old ones would refuse.
+        RangeVerifier verifier(context_.kv, damage_, extent, reader);
+        std::uint64_t at = extent.offset();
+        TRY_VOID(read_range(*reader, extent.offset(), extent.length(),
+                            [&](std::span<const std::byte> bytes) -> Result<void> {
+                                TRY_VOID(verifier.verify(at, bytes.size()));
+                                at += bytes.size();
+                                return read(bytes);
+                            }));
     }
     return {};
 }

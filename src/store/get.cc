@@ -5,6 +5,7 @@
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/object_store.h"
+#include "store/verify.h"
 
 namespace weir::store {
 namespace {
@@ -111,10 +112,11 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
         TRY(Row bytes,
             get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
         if (!bytes) return fail(Code::conflict, "the body went while its object was read");
-        if (bytes->size() != record.size_bytes())
-            return fail(Code::corrupt,
-                        fmt::format("{}/{}: the inline body has {} bytes, the record says {}",
-                                    bucket.name, key, bytes->size(), record.size_bytes()));
+        if (const std::optional<std::string> wrong = verify_inline(*bytes, record)) {
+            const std::string where = fmt::format("{}/{}", bucket.name, key);
+            damage_.note(where, *wrong);
+            return fail(Code::corrupt, fmt::format("{}: {}", where, *wrong));
+        }
         body.bytes = length == bytes->size() ? *std::move(bytes) : bytes->substr(offset, length);
         return body;
     }
@@ -132,6 +134,9 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
         if (!id || extent.transform() != 0)
             return fail(Code::corrupt, fmt::format("{}/{}: an extent that this program cannot read",
                                                    bucket.name, key));
+        if (damage_.contains(extent.blob()))
+            return fail(Code::corrupt,
+                        fmt::format("{}/{}: blob {} is damaged", bucket.name, key, id->text()));
         std::shared_ptr<const blob::Reader> reader;
         if (wait == Wait::no) {
             reader = context_.blobs.try_open(*id);
@@ -149,8 +154,10 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
                         fmt::format("{}/{}: blob {} ends at {}, the record needs {} bytes",
                                     bucket.name, key, id->text(), reader->size_bytes(),
                                     extent.offset() + extent.length()));
-        body.pieces.push_back(
-            {.reader = std::move(reader), .offset = extent.offset(), .length = extent.length()});
+        body.pieces.push_back({.reader = std::move(reader),
+                               .offset = extent.offset(),
+                               .length = extent.length(),
+                               .extent = extent});
         covered += extent.length();
     }
     if (covered != length)

@@ -24,6 +24,7 @@
 #include "meta/records.pb.h"
 #include "store/body_writer.h"
 #include "store/context.h"
+#include "store/damage.h"
 #include "store/in_flight.h"
 #include "store/shared_blobs.h"
 #include "store/transaction.h"
@@ -55,6 +56,7 @@ struct Body {
         std::shared_ptr<const blob::Reader> reader;
         std::uint64_t offset = 0;
         std::uint64_t length = 0;
+        meta::Extent extent;  // the same, as the records say it
     };
     std::string bytes;          // an inline body
     std::vector<Piece> pieces;  // or where it lies
@@ -205,7 +207,8 @@ class ObjectStore {
     // no_such_key or no_such_version; a delete marker is found like an object.
     Result<Found> find(const Bucket& bucket, const std::string& key,
                        const std::optional<meta::VersionName>& version, Wait wait = Wait::yes);
-    // `record` as find() gave it. Code::conflict if it is gone: find again.
+    // `record` as find() gave it. Code::conflict if it is gone: find again. Code::corrupt for what
+    // is known to be damaged, and an inline body that is.
     Result<Body> open_body(const Bucket& bucket, const std::string& key,
                            const meta::ObjectRecord& record, std::uint64_t offset,
                            std::uint64_t length, Wait wait = Wait::yes);
@@ -252,6 +255,8 @@ class ObjectStore {
 
     // --- for the background (reclaimer.h, orphans.h) and tools
     InFlight& in_flight() { return in_flight_; }
+    Damage& damage() { return damage_; }
+    const Damage& damage() const { return damage_; }
     std::size_t shared_blobs_open() const { return shared_blobs_.size(); }
     // The upload is gone with its bucket.
     void forget_upload(const std::string& upload_id) {
@@ -318,6 +323,7 @@ class ObjectStore {
                                                                const std::string& upload_id);
 
     Context context_;
+    Damage damage_;
     InFlight in_flight_;
     SharedBlobs shared_blobs_;
 };

@@ -44,7 +44,7 @@ void place_extents(std::vector<meta::Extent> extents, meta::ObjectRecord& record
 }
 
 ObjectStore::ObjectStore(Context context)
-    : context_(context), in_flight_(context_.blobs), shared_blobs_(in_flight_) {}
+    : context_(context), damage_(context_), in_flight_(context_.blobs), shared_blobs_(in_flight_) {}
 
 BodyWriter ObjectStore::begin_body(const Bucket& bucket, std::optional<std::uint64_t> size_bytes,
                                    hash::AlgorithmSet algorithms) {

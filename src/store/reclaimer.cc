@@ -147,6 +147,7 @@ Result<void> Reclaimer::reclaim_blob(const meta::Extent& extent) {
         !done && done.error().code() != Code::not_found)
         return done;
     TRY_VOID(context_.blobs.remove(*id));
+    if (store_.damage().contains(extent.blob())) store_.damage().forget(extent.blob());
     ++blobs_;
     return {};
 }

@@ -32,6 +32,7 @@ struct Exchange {
     const Limits& limits;
     store::ObjectStore& store;
     std::string_view region;
+    bool verify_reads;
 
     std::string request_id = {};
     Target target = {};

@@ -3,15 +3,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "net/blocking.h"
 #include "s3/proto/model_object.h"
 #include "s3/proto/range.h"
 #include "s3/server/exchange.h"
 #include "s3/server/preconditions.h"
 #include "s3/server/settled.h"
+#include "store/verify.h"
 
 namespace weir::s3 {
 namespace {
+
+// Of a verified reply, before its head is sent.
+constexpr std::uint64_t told_bytes_max = 8 * MiB;
 
 struct Selection {
     ByteRange range;
@@ -111,16 +117,40 @@ std::unexpected<Error> refuse_delete_marker(Exchange& exchange, const meta::Obje
     return fail(by_version ? Code::method_not_allowed : Code::no_such_key);
 }
 
+// Compares what comes next with its checksums, before it is sent.
+http::FileRange verified(const Exchange& exchange, const store::Body::Piece& piece,
+                         http::FileRange file) {
+    auto verifier = std::make_shared<store::RangeVerifier>(
+        exchange.store.context().kv, exchange.store.damage(), piece.extent, piece.reader);
+    file.check = [verifier, start = piece.offset, file_start = file.offset](std::uint64_t offset,
+                                                                            std::uint64_t length) {
+        return verifier->verify(start + (offset - file_start), length);
+    };
+    return file;
+}
+
 Result<http::Response> attach_body(const Exchange& exchange, const store::Bucket& bucket,
                                    const std::string& key, const meta::ObjectRecord& record,
-                                   ByteRange range, http::Response response, store::Wait wait) {
+                                   ByteRange selected, http::Response response, store::Wait wait) {
+    if (exchange.verify_reads && wait == store::Wait::no) return fail(Code::would_block);
     TRY(store::Body body,
-        exchange.store.open_body(bucket, key, record, range.offset, range.length, wait));
+        exchange.store.open_body(bucket, key, record, selected.offset, selected.length, wait));
     response.body = std::move(body.bytes);
-    for (store::Body::Piece& piece : body.pieces) {
+    for (const store::Body::Piece& piece : body.pieces) {
         std::optional<blob::FileRange> file = piece.reader->file_range(piece.offset, piece.length);
         if (!file) return fail(Code::internal_error, "the engine has no file to send from");
-        response.files.push_back({std::move(file->descriptor), file->offset, file->length});
+        http::FileRange range{.descriptor = std::move(file->descriptor),
+                              .offset = file->offset,
+                              .length = file->length,
+                              .check = {}};
+        response.files.push_back(exchange.verify_reads ? verified(exchange, piece, std::move(range))
+                                                       : std::move(range));
+    }
+    if (!exchange.verify_reads) return response;
+    // While an error can still be told.
+    if (!response.files.empty()) {
+        const http::FileRange& first = response.files.front();
+        TRY_VOID(first.check(first.offset, std::min(first.length, told_bytes_max)));
     }
     return response;
 }

@@ -196,6 +196,7 @@ net::Task<http::Response> Service::handle(const http::RequestHead& head, http::B
                       .limits = parts_.limits,
                       .store = parts_.store,
                       .region = parts_.region,
+                      .verify_reads = parts_.verify_reads,
                       .request_id = new_request_id()};
     Result<http::Response> response = fail(Code::internal_error);
     try {

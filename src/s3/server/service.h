@@ -39,6 +39,7 @@ class Service final : public http::Handler {
         Metrics& metrics;
         std::vector<std::string> domains;  // of virtual-host style
         std::string region;
+        bool verify_reads;  // every byte that GetObject sends, against its checksum
     };
 
     explicit Service(Parts parts);
