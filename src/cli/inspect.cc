@@ -10,9 +10,10 @@ namespace weir::cli {
 namespace {
 
 int print_scrub(const nlohmann::json& reply) {
-    fmt::print("{} extents and {} inline bodies, {} bytes; {} damaged\n",
-               reply.at("extents").get<std::uint64_t>(), reply.at("bodies").get<std::uint64_t>(),
-               reply.at("bytes").get<std::uint64_t>(), reply.at("damaged").get<std::uint64_t>());
+    fmt::print("{} files of metadata, {} extents and {} inline bodies, {} bytes; {} damaged\n",
+               reply.at("files").get<std::uint64_t>(), reply.at("extents").get<std::uint64_t>(),
+               reply.at("bodies").get<std::uint64_t>(), reply.at("bytes").get<std::uint64_t>(),
+               reply.at("damaged").get<std::uint64_t>());
     for (const nlohmann::json& finding : reply.at("findings"))
         fmt::print("damage: {}\n", finding.get<std::string>());
     return reply.at("damaged") == 0 ? done : failed;
@@ -57,6 +58,8 @@ int print_check(const nlohmann::json& reply) {
         reply.at("blob_bytes").get<std::uint64_t>(), reply.at("bytes_read").get<std::uint64_t>(),
         reply.at("damage").get<std::uint64_t>(), reply.at("leaks").get<std::uint64_t>(),
         reply.at("repaired").get<std::uint64_t>());
+    if (!reply.at("leaks_known").get<bool>())
+        fmt::print("records that cannot be read may need anything: nothing was taken for a leak\n");
     const bool clean = reply.at("damage") == 0 && reply.at("leaks") == reply.at("repaired");
     return clean ? done : failed;
 }

@@ -60,6 +60,13 @@ class Checker {
     void use(const Extents& extents);
     Result<bool> unchanged(const Place& place, const kv::Row& row);
     void find(Kind kind, std::string where, std::string what, bool repaired = false);
+    void find_unreadable(std::string where, std::string what);
+    bool may_repair() const { return options_.repair && report_.leaks_known; }
+    bool cancelled() const { return options_.cancel != nullptr && options_.cancel->load(); }
+    Result<void> go_on() const {
+        return cancelled() ? fail(Code::cancelled, "the check was told to stop") : Result<void>();
+    }
+    Result<void> check_metadata();
     Result<bool> mend_row(const Place& place, const kv::Row& row);
 
     store::ObjectStore& store_;
@@ -82,6 +89,7 @@ std::string blob_name(std::string_view blob) {
 Result<CheckReport> Checker::run() {
     // First: blobs made after this are not judged.
     low_water_ = store_.in_flight().low_water();
+    TRY_VOID(check_metadata());
     TRY(places_, store::every_place(context_.kv));
     for (const Place& place : places_) {
         if (!place.drained) ++report_.buckets;
@@ -103,7 +111,26 @@ Result<CheckReport> Checker::run() {
     return std::move(report_);
 }
 
+// The files of the database, as the database itself checks them.
+Result<void> Checker::check_metadata() {
+    if (!options_.read_bytes) return {};
+    TRY_VOID(context_.kv.verify_files([this](const std::string& file, std::uint64_t bytes,
+                                             const std::optional<std::string>& wrong) {
+        report_.bytes_read += bytes;
+        if (wrong) find_unreadable(file, *wrong);
+        return !cancelled();
+    }));
+    return go_on();
+}
+
+// What cannot be read may have referred to anything: from here on nothing counts as leaked.
+void Checker::find_unreadable(std::string where, std::string what) {
+    report_.leaks_known = false;
+    find(Kind::damage, std::move(where), std::move(what));
+}
+
 void Checker::find(Kind kind, std::string where, std::string what, bool repaired) {
+    if (kind == Kind::leak && !report_.leaks_known) return;
     ++(kind == Kind::damage ? report_.damage : report_.leaks);
     if (repaired) ++report_.repaired;
     if (report_.findings.size() < options_.findings_max)
@@ -122,13 +149,15 @@ Result<void> Checker::each_row(const Place& place, char kind, RowCheck visit) {
     const Result<void> all =
         kv::each_row(context_.kv, place.partition, kv::prefix_range(std::string(1, kind)),
                      [&](const kv::Row& row) -> Result<void> {
-                         if (options_.cancel != nullptr && options_.cancel->load())
-                             return fail(Code::cancelled, "the check was told to stop");
+                         TRY_VOID(go_on());
                          return (this->*visit)(place, row);
                      });
+    if (all) return {};
     // Deleted and drained meanwhile, or told by check_place().
-    if (!all && all.error().code() == Code::not_found) return {};
-    return all;
+    if (all.error().code() == Code::not_found) return {};
+    if (all.error().code() != Code::corrupt) return all;
+    find_unreadable(place.name, all.error().describe());
+    return {};
 }
 
 Result<bool> Checker::unchanged(const Place& place, const kv::Row& row) {
@@ -138,7 +167,7 @@ Result<bool> Checker::unchanged(const Place& place, const kv::Row& row) {
 }
 
 Result<bool> Checker::mend_row(const Place& place, const kv::Row& row) {
-    if (!options_.repair || !options_.offline) return false;
+    if (!may_repair() || !options_.offline) return false;
     kv::Batch batch;
     batch.require(row.key, row.value);
     batch.remove(row.key);
@@ -166,14 +195,14 @@ Result<void> Checker::check_version(const Place& place, const kv::Row& row) {
     if (row.key.front() == meta::version_prefix) {
         std::optional<meta::VersionRow> parsed = meta::parse_version_row(row.key);
         if (!parsed) {
-            find(Kind::damage, place.name, "a version row has a key that is not one");
+            find_unreadable(place.name, "a version row has a key that is not one");
             return {};
         }
         key = std::move(parsed->key);
     }
     const Result<meta::ObjectRecord> record = meta::decode<meta::ObjectRecord>(row.value);
     if (!record) {
-        find(Kind::damage, fmt::format("{}/{}", place.name, key), record.error().describe());
+        find_unreadable(fmt::format("{}/{}", place.name, key), record.error().describe());
         return {};
     }
     if (row.key.front() == meta::marker_prefix) {
@@ -195,22 +224,20 @@ Result<void> Checker::check_record(const Place& place, const std::string& key,
     for (const meta::Extent& extent : record.extents()) covered += extent.length();
     std::optional<std::string> wrong;
     const bool has_row = record.body() == meta::BODY_INLINE || record.parts_count() > 0;
-    std::optional<std::string> body;
+    Result<std::optional<std::string>> body = std::nullopt;
     if (has_row) {
-        TRY(body, context_.kv.get(place.partition, meta::body_row(key, record.version())));
+        body = context_.kv.get(place.partition, meta::body_row(key, record.version()));
+        wrong = store::verify_body_row(body, record);
     }
-    if (has_row && !body) {
-        wrong = "its body row is missing";
-    } else if (record.body() == meta::BODY_INLINE) {
-        wrong = store::verify_inline(*body, record);
-    } else if (record.parts_count() > 0) {
-        const Result<meta::PartTable> table = meta::decode<meta::PartTable>(*body);
-        if (!table) {
-            wrong = table.error().describe();
-        } else if (record.body() == meta::BODY_TABLE) {
-            use(table->extents());
-            for (const meta::Extent& extent : table->extents()) covered += extent.length();
-        }
+    if (record.body() == meta::BODY_TABLE && wrong) {
+        TRY(const bool still, unchanged(place, row));
+        if (still) find_unreadable(where, *wrong);
+        return {};
+    }
+    if (record.body() == meta::BODY_TABLE) {
+        TRY(const meta::PartTable table, meta::decode<meta::PartTable>(**body));
+        use(table.extents());
+        for (const meta::Extent& extent : table.extents()) covered += extent.length();
     }
     const bool in_extents =
         record.body() == meta::BODY_EXTENTS || record.body() == meta::BODY_TABLE;
@@ -249,7 +276,7 @@ Result<void> Checker::check_upload(const Place& place, const kv::Row& row) {
     const std::optional<meta::UploadRow> parsed = meta::parse_upload_row(row.key);
     const Result<meta::UploadRecord> record = meta::decode<meta::UploadRecord>(row.value);
     if (!parsed || !record) {
-        find(Kind::damage, place.name, "an upload row that cannot be read");
+        find_unreadable(place.name, "an upload row that cannot be read");
         return {};
     }
     uploads_.emplace(place.partition.value(), parsed->upload_id);
@@ -261,7 +288,7 @@ Result<void> Checker::check_part(const Place& place, const kv::Row& row) {
     const std::optional<std::string> upload_id = meta::take_escaped(rest);
     const Result<meta::PartRecord> part = meta::decode<meta::PartRecord>(row.value);
     if (!upload_id || !part) {
-        find(Kind::damage, place.name, "a part row that cannot be read");
+        find_unreadable(place.name, "a part row that cannot be read");
         return {};
     }
     use(part->extents());
@@ -277,7 +304,7 @@ Result<void> Checker::check_part(const Place& place, const kv::Row& row) {
 Result<void> Checker::check_garbage(const Place& place, const kv::Row& row) {
     const Result<meta::Garbage> garbage = meta::decode<meta::Garbage>(row.value);
     if (!garbage) {
-        find(Kind::damage, place.name, "a garbage row that cannot be read");
+        find_unreadable(place.name, "a garbage row that cannot be read");
         return {};
     }
     for (const meta::Extent& extent : garbage->blobs()) {
@@ -317,13 +344,13 @@ Result<void> Checker::check_blob(const blob::BlobInfo& info) {
     // committed.
     TRY(const bool committed, store::is_committed(store_, info.id));
     if (committed && !options_.offline) return {};
-    if (options_.repair) {
+    if (may_repair()) {
         TRY_VOID(context_.blobs.remove(info.id));
         // So that its checksums go too.
         known_.erase(blob);
     }
     find(Kind::leak, blob_name(blob),
-         fmt::format("{} bytes that nothing refers to", info.allocated_bytes), options_.repair);
+         fmt::format("{} bytes that nothing refers to", info.allocated_bytes), may_repair());
     return {};
 }
 
@@ -351,11 +378,11 @@ Result<void> Checker::check_unused_slots() {
     if (!options_.offline) return {};
     for (const auto& [blob, use] : uses_) {
         if (use.allocated_bytes <= use.checksum_bytes + slack_bytes) continue;
-        if (options_.repair) TRY_VOID(punch_gaps(blob, use));
+        if (may_repair()) TRY_VOID(punch_gaps(blob, use));
         find(Kind::leak, blob_name(blob),
              fmt::format("{} bytes of parts that were never committed",
                          use.allocated_bytes - use.checksum_bytes),
-             options_.repair);
+             may_repair());
     }
     return {};
 }
@@ -387,7 +414,7 @@ Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
     const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
     const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
     if (!id || row.key.size() != 25 || !blocks) {
-        find(Kind::damage, place.name, "a checksum row that cannot be read");
+        find_unreadable(place.name, "a checksum row that cannot be read");
         return {};
     }
     if (!known_.contains(blob)) {

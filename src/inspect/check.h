@@ -52,6 +52,8 @@ struct CheckReport {
     std::uint64_t damage = 0;
     std::uint64_t leaks = 0;
     std::uint64_t repaired = 0;
+    // False once rows cannot be read: what they may have referred to is neither told nor removed.
+    bool leaks_known = true;
     std::vector<Finding> findings;  // the first CheckOptions::findings_max
 };
 

@@ -15,11 +15,13 @@ nlohmann::json to_json(const CheckReport& report) {
             {"uploads", report.uploads},       {"blobs", report.blobs},
             {"blob_bytes", report.blob_bytes}, {"bytes_read", report.bytes_read},
             {"damage", report.damage},         {"leaks", report.leaks},
-            {"repaired", report.repaired},     {"findings", std::move(findings)}};
+            {"repaired", report.repaired},     {"leaks_known", report.leaks_known},
+            {"findings", std::move(findings)}};
 }
 
 nlohmann::json to_json(const ScrubReport& report) {
-    return {{"extents", report.extents},
+    return {{"files", report.files},
+            {"extents", report.extents},
             {"bodies", report.bodies},
             {"bytes", report.bytes},
             {"damaged", report.damaged}};

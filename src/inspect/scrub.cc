@@ -45,6 +45,7 @@ class Scrubber {
         : store_(store), options_(options), pace_(options.bytes_per_second) {}
 
     Result<ScrubReport> run() {
+        TRY_VOID(scrub_metadata());
         TRY(const std::vector<store::Place> places, store::every_place(store_.context().kv));
         for (const store::Place& place : places) {
             TRY_VOID(each_row(place, meta::checksum_prefix, &Scrubber::scrub_extent));
@@ -52,24 +53,44 @@ class Scrubber {
             TRY_VOID(each_row(place, meta::version_prefix, &Scrubber::scrub_body));
         }
         report_.bytes = pace_.bytes();
-        store_.damage().keep_only(damaged_);
+        if (saw_everything_) store_.damage().keep_only(damaged_);
         return report_;
     }
 
   private:
     using RowScrub = Result<void> (Scrubber::*)(const store::Place& place, const kv::Row& row);
 
+    Result<void> go_on() const {
+        if (options_.cancel == nullptr || !options_.cancel->load()) return {};
+        return fail(Code::cancelled, "the scrub was told to stop");
+    }
+
+    // The files of the database, as the database itself checks them.
+    Result<void> scrub_metadata() {
+        TRY_VOID(store_.context().kv.verify_files([&](const std::string& file, std::uint64_t bytes,
+                                                      const std::optional<std::string>& wrong) {
+            ++report_.files;
+            pace_.read(bytes);
+            if (wrong) damage(file, *wrong);
+            return go_on().has_value();
+        }));
+        return go_on();
+    }
+
     Result<void> each_row(const store::Place& place, char kind, RowScrub visit) {
-        const Result<void> all = kv::each_row(
-            store_.context().kv, place.partition, kv::prefix_range(std::string(1, kind)),
-            [&](const kv::Row& row) -> Result<void> {
-                if (options_.cancel != nullptr && options_.cancel->load())
-                    return fail(Code::cancelled, "the scrub was told to stop");
-                return (this->*visit)(place, row);
-            });
+        const Result<void> all = kv::each_row(store_.context().kv, place.partition,
+                                              kv::prefix_range(std::string(1, kind)),
+                                              [&](const kv::Row& row) -> Result<void> {
+                                                  TRY_VOID(go_on());
+                                                  return (this->*visit)(place, row);
+                                              });
+        if (all) return {};
         // Being created, or deleted and drained meanwhile.
-        if (!all && all.error().code() == Code::not_found) return {};
-        return all;
+        if (all.error().code() == Code::not_found) return {};
+        if (all.error().code() != Code::corrupt) return all;
+        damage(place.name, all.error().describe());
+        saw_everything_ = false;
+        return {};
     }
 
     void damage(const std::string& where, const std::string& what) {
@@ -135,15 +156,13 @@ class Scrubber {
             damage(where, record.error().describe());
             return {};
         }
-        if (record->body() != meta::BODY_INLINE) return {};
+        if (record->body() != meta::BODY_INLINE && record->parts_count() == 0) return {};
         kv::Engine& kv = store_.context().kv;
-        TRY(const std::optional<std::string> body,
-            kv.get(place.partition, meta::body_row(key, record->version())));
-        std::optional<std::string> wrong =
-            body ? store::verify_inline(*body, *record)
-                 : std::optional<std::string>("the inline body is missing");
-        ++report_.bodies;
-        pace_.read(record->size_bytes());
+        const Result<std::optional<std::string>> body =
+            kv.get(place.partition, meta::body_row(key, record->version()));
+        if (record->body() == meta::BODY_INLINE) ++report_.bodies;
+        if (body && *body) pace_.read((*body)->size());
+        const std::optional<std::string> wrong = store::verify_body_row(body, *record);
         if (!wrong) return {};
         TRY(const std::optional<std::string> still, kv.get(place.partition, row.key));
         if (still == row.value) damage(where, *wrong);
@@ -154,6 +173,7 @@ class Scrubber {
     const ScrubOptions& options_;
     Pace pace_;
     std::set<std::string> damaged_;  // blobs
+    bool saw_everything_ = true;
     ScrubReport report_;
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 // weir scrub: reads every block again and compares it with its checksum, at a bounded rate, so that
-// rot is found while another copy may still exist. Blocking; the rate is kept by sleeping.
+// rot is found while another copy may still exist; the metadata too. Blobs that it finds damaged
+// are refused to readers from then on (store/damage.h), blobs that it finds whole no longer.
+// Blocking; the rate is kept by sleeping.
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +21,7 @@ struct ScrubOptions {
 };
 
 struct ScrubReport {
+    std::uint64_t files = 0;  // of the database
     std::uint64_t extents = 0;
     std::uint64_t bodies = 0;  // inline ones
     std::uint64_t bytes = 0;

@@ -90,6 +90,11 @@ struct ScanEnd {
     std::optional<std::string> resume;
 };
 
+// Sees each file once it was read: its size, and what is wrong with it. May sleep. Returns false to
+// stop.
+using FileVisitor = std::function<bool(const std::string& file, std::uint64_t bytes,
+                                       const std::optional<std::string>& wrong)>;
+
 struct Page {
     std::vector<Row> rows;
     bool more = false;  // the range has rows behind these
@@ -133,6 +138,11 @@ class Engine {
 
     // Removes the journal entries before `before`.
     virtual Result<void> trim_journal(PartitionId partition, Sequence before) = 0;
+
+    // Reads the engine's own files again and names each that is not what was written. It sees what
+    // no row shows any more, and files of which nothing can be read; values kept apart from their
+    // keys it leaves to whoever reads the rows.
+    virtual Result<void> verify_files(const FileVisitor& visit) = 0;
 
     // Flushes, waits for open commits, stops the engine's threads. Later calls fail with
     // unavailable.

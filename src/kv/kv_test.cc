@@ -9,7 +9,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include <gmock/gmock.h>
+
+#include "base/random.h"
 #include "kv/contract_test.h"
+#include "kv/forwarding_engine.h"
 #include "kv/memory/engine.h"
 #include "kv/rocksdb/engine.h"
 
@@ -37,42 +41,16 @@ std::unique_ptr<rocksdb::Engine> open(const std::string& path) {
     return *std::move(engine);
 }
 
-// A RocksDB engine that takes its folder with it.
-class TemporaryEngine final : public Engine {
-  public:
-    TemporaryEngine() : engine_(open(folder_.path())) {}
-    Result<void> create_partition(PartitionId partition) override {
-        return engine_->create_partition(partition);
-    }
-    Result<void> drop_partition(PartitionId partition) override {
-        return engine_->drop_partition(partition);
-    }
-    Result<std::optional<std::string>> try_get(PartitionId partition,
-                                               std::string_view key) override {
-        return engine_->try_get(partition, key);
-    }
-    Result<std::optional<std::string>> get(PartitionId partition, std::string_view key) override {
-        return engine_->get(partition, key);
-    }
-    Result<ScanEnd> scan(PartitionId partition, const Range& range,
-                         const RowVisitor& visit) override {
-        return engine_->scan(partition, range, visit);
-    }
-    Result<std::vector<Page>> read_together(PartitionId partition, const std::vector<Range>& ranges,
-                                            std::size_t rows_max) override {
-        return engine_->read_together(partition, ranges, rows_max);
-    }
-    void commit(PartitionId partition, Batch batch, CommitDone done) override {
-        engine_->commit(partition, std::move(batch), std::move(done));
-    }
-    Result<void> trim_journal(PartitionId partition, Sequence before) override {
-        return engine_->trim_journal(partition, before);
-    }
-    void stop() override { engine_->stop(); }
+struct OpenedInItsFolder {
+    TemporaryFolder folder;
+    std::unique_ptr<rocksdb::Engine> engine = open(folder.path());
+};
 
-  private:
-    TemporaryFolder folder_;
-    std::unique_ptr<rocksdb::Engine> engine_;
+// A RocksDB engine that takes its folder with it.
+class TemporaryEngine final : OpenedInItsFolder, public ForwardingEngine {
+  public:
+    TemporaryEngine() : ForwardingEngine(*engine) {}
+    void stop() override { engine->stop(); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Memory, EngineContract,
@@ -123,6 +101,45 @@ TEST(RocksDbEngine, RefusesAFolderThatIsInUse) {
     const auto second = rocksdb::Engine::open({.path = folder.path()}, Limits(), *log);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code(), Code::unavailable);
+}
+
+// Damage in a table file, which the running engine may never read again.
+TEST(RocksDbEngine, NamesATableFileThatIsNotWhatWasWritten) {
+    TemporaryFolder folder;
+    {
+        const auto engine = open(folder.path());
+        ASSERT_TRUE(engine->create_partition(PartitionId(9)));
+        Batch batch;
+        for (int i = 0; i < 1000; ++i) batch.put("o" + std::to_string(i), random_bytes(100));
+        ASSERT_TRUE(commit_and_wait(*engine, PartitionId(9), std::move(batch)));
+    }
+    open(folder.path());  // what was logged is in tables now
+    const auto engine = open(folder.path());
+    std::vector<std::string> files, damaged;
+    std::uint64_t largest_bytes = 0;
+    std::string largest;
+    const FileVisitor visit = [&](const std::string& file, std::uint64_t bytes,
+                                  const std::optional<std::string>& wrong) {
+        files.push_back(file);
+        if (bytes > std::exchange(largest_bytes, std::max(largest_bytes, bytes))) largest = file;
+        if (wrong) damaged.push_back(file);
+        return true;
+    };
+    ASSERT_TRUE(engine->verify_files(visit));
+    ASSERT_FALSE(files.empty());
+    EXPECT_THAT(damaged, ::testing::IsEmpty());
+    EXPECT_GT(largest_bytes, 100'000u);
+    {
+        std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg(20'000);
+        const char byte = static_cast<char>(file.get() ^ 0x10);
+        file.seekp(20'000);
+        file.put(byte);
+    }
+    files.clear();
+    ASSERT_TRUE(engine->verify_files(visit));
+    EXPECT_THAT(damaged, ::testing::ElementsAre(largest));
+    EXPECT_GE(files.size(), 1u);
 }
 
 // A database whose server died after some commits, the last larger than a page and than a block of

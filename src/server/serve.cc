@@ -28,6 +28,7 @@
 #include "s3/server/service.h"
 #include "server/admin.h"
 #include "server/bounds.h"
+#include "server/damage_metrics.h"
 #include "store/object_store.h"
 #include "store/orphans.h"
 #include "store/reclaimer.h"
@@ -253,12 +254,13 @@ Result<int> run(const Config& config) {
     const std::vector<BoundInUse> bounds =
         bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, xml_memory, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
+    const std::unique_ptr<prometheus::Collectable> damage_metrics = collect_damage(store.damage());
     const Admin::Parts admin_parts{
         .store = store,
         .keys = *keys,
         .pool = pool,
         .clock = clock,
-        .metrics = {&metrics, bound_metrics.get()},
+        .metrics = {&metrics, bound_metrics.get(), damage_metrics.get()},
         .writer = writer,
         .bounds = bounds,
         .ready = [&] { return !s3_server.draining(); },

@@ -5,9 +5,9 @@
 
 #include <map>
 
+#include "kv/forwarding_engine.h"
 #include "meta/keys.h"
 #include "meta/version.h"
-#include "store/forwarding_engine.h"
 #include "store/orphans.h"
 #include "store/store_rig.h"
 
@@ -15,10 +15,10 @@ namespace weir::store {
 namespace {
 
 // Lets so many changes pass; the next one is lost, or applied without a word, and then all is dead.
-class DyingEngine final : public ForwardingEngine {
+class DyingEngine final : public kv::ForwardingEngine {
   public:
     DyingEngine(kv::Engine& engine, int changes, bool apply_last)
-        : ForwardingEngine(engine), left_(changes), apply_last_(apply_last) {}
+        : kv::ForwardingEngine(engine), left_(changes), apply_last_(apply_last) {}
 
     bool dead() const { return dead_; }
 

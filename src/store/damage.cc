@@ -67,7 +67,7 @@ void Damage::add(std::string_view blob, std::string_view what) {
 }
 
 void Damage::note(std::string_view where, std::string_view what) {
-    ++found_;
+    count();
     context_.log.error("damaged: {}: {}", where, what);
 }
 

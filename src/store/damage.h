@@ -32,6 +32,8 @@ class Damage {
     void add(std::string_view blob, std::string_view what);
     // Something else than a blob, named: logged and counted. Reads verify it each time.
     void note(std::string_view where, std::string_view what);
+    // A request met damage that it tells of itself: counted.
+    void count() { ++met_; }
     // The blob is gone.
     void forget(std::string_view blob);
     // Everything was read again, and these are all that is damaged.
@@ -40,12 +42,12 @@ class Damage {
     std::vector<std::string> blobs() const;
     std::size_t size() const { return known_count_.load(); }
     // How often something damaged was met in this start.
-    std::uint64_t found() const { return found_.load(); }
+    std::uint64_t met() const { return met_.load(); }
 
   private:
     const Context& context_;
     std::atomic<std::size_t> known_count_ = 0;
-    std::atomic<std::uint64_t> found_ = 0;
+    std::atomic<std::uint64_t> met_ = 0;
     mutable Mutex mutex_;
     std::set<std::string, std::less<>> known_ GUARDED_BY(mutex_);
 };

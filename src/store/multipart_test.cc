@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "kv/forwarding_engine.h"
 #include "meta/keys.h"
 #include "meta/records.h"
-#include "store/forwarding_engine.h"
 #include "store/store_rig.h"
 
 namespace weir::store {
@@ -247,10 +247,10 @@ TEST_P(Multipart, CompleteMayBeRepeated) {
 
 // Runs `meddle` once, just before the nth look at an upload's row or, with 0, before its parts are
 // read.
-class MeddlingEngine final : public ForwardingEngine {
+class MeddlingEngine final : public kv::ForwardingEngine {
   public:
     MeddlingEngine(kv::Engine& engine, int nth_look, std::function<void()> meddle)
-        : ForwardingEngine(engine), nth_look_(nth_look), meddle_(std::move(meddle)) {}
+        : kv::ForwardingEngine(engine), nth_look_(nth_look), meddle_(std::move(meddle)) {}
 
     Result<kv::ScanEnd> scan(kv::PartitionId partition, const kv::Range& range,
                              const kv::RowVisitor& visit) override {

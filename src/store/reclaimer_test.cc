@@ -6,9 +6,9 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "kv/forwarding_engine.h"
 #include "meta/keys.h"
 #include "meta/records.h"
-#include "store/forwarding_engine.h"
 #include "store/orphans.h"
 #include "store/store_rig.h"
 
@@ -16,7 +16,7 @@ namespace weir::store {
 namespace {
 
 // Refuses to remove checksums, while told to.
-class RefusingEngine final : public ForwardingEngine {
+class RefusingEngine final : public kv::ForwardingEngine {
   public:
     using ForwardingEngine::ForwardingEngine;
     bool refuses = false;

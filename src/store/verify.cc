@@ -47,6 +47,16 @@ std::optional<std::string> verify_inline(const std::string& bytes,
     return std::nullopt;
 }
 
+std::optional<std::string> verify_body_row(const Result<std::optional<std::string>>& row,
+                                           const meta::ObjectRecord& record) {
+    if (!row) return row.error().describe();
+    if (!*row) return "its body row is missing";
+    if (record.body() == meta::BODY_INLINE) return verify_inline(**row, record);
+    const Result<meta::PartTable> table = meta::decode<meta::PartTable>(**row);
+    if (!table) return table.error().describe();
+    return std::nullopt;
+}
+
 RangeVerifier::RangeVerifier(kv::Engine& kv, Damage& damage, const meta::Extent& extent,
                              std::shared_ptr<const blob::Reader> reader)
     : kv_(kv),

@@ -28,6 +28,10 @@ Result<std::optional<std::string>> verify_blocks(const blob::Reader& reader, std
 std::optional<std::string> verify_inline(const std::string& bytes,
                                          const meta::ObjectRecord& record);
 
+// The row that a record says it has, an inline body or a part table, as it was read.
+std::optional<std::string> verify_body_row(const Result<std::optional<std::string>>& row,
+                                           const meta::ObjectRecord& record);
+
 // One reader's way through part of a blob: each block is verified once, however the windows lie.
 // One thread at a time.
 class RangeVerifier {

@@ -41,6 +41,7 @@ class Engine final : public kv::Engine {
                                             std::size_t rows_max) override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
+    Result<void> verify_files(const FileVisitor& visit) override;
     void stop() override;
 
     // After this many more commits every one fails with io_error and changes nothing, as on a disk

@@ -9,6 +9,7 @@
 #include "kv/batch_rules.h"
 #include "kv/rocksdb/committer.h"
 #include "kv/rocksdb/database.h"
+#include "kv/rocksdb/verify_files.h"
 
 namespace weir::kv::rocksdb {
 
@@ -126,6 +127,10 @@ Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
         full_key(partition, journal_key(before)));
     if (!status.ok()) return fail(to_error(status, "trimming the journal"));
     return {};
+}
+
+Result<void> Engine::verify_files(const FileVisitor& visit) {
+    return rocksdb::verify_files(*implementation_->database, visit);
 }
 
 Result<void> Engine::checkpoint(const std::string& path) {

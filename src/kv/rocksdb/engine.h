@@ -51,6 +51,7 @@ class Engine final : public kv::Engine {
                                             std::size_t rows_max) override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
+    Result<void> verify_files(const FileVisitor& visit) override;
     void stop() override;
 
     // The database as it is at one moment, in a new folder that can be opened like this one; files

@@ -158,6 +158,7 @@ http::Response Service::write_failure(const Exchange& exchange, const Error& err
     if (row.http_status >= 500 && error.code() != Code::not_implemented &&
         error.code() != Code::slow_down)
         parts_.log.error("request {}: {}", exchange.request_id, error.describe());
+    if (error.code() == Code::corrupt) parts_.store.damage().count();
     http::Response response =
         to_response(write_error(error, {.resource = resource,
                                         .request_id = exchange.request_id,

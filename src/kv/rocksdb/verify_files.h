@@ -1,0 +1,13 @@
+#pragma once
+// Reads the database's table files again, block by block, past every cache. Private to kv/rocksdb;
+// safe from any thread.
+
+#include "kv/engine.h"
+#include "kv/rocksdb/database.h"
+
+namespace weir::kv::rocksdb {
+
+// Engine::verify_files().
+Result<void> verify_files(Database& database, const FileVisitor& visit);
+
+}  // namespace weir::kv::rocksdb
