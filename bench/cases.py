@@ -46,11 +46,11 @@ def of_server(metric: str, at_most: bool, factor: float, server: str) -> Target:
 def of_best(metric: str, at_most: bool, factor: float) -> Target:
     """In terms of the best peer's figure of the same row."""
 
-    def limit(figures: Figures, row: str, label: str) -> float | None:
+    def limit(figures: Figures, row: str, _label: str) -> float | None:
         peers = [
             found
-            for (other_row, other), sample in figures.items()
-            if other_row == row and other.split("+")[0] in PEERS and other != label and (found := sample.get(metric))
+            for (other_row, _), sample in figures.items()
+            if other_row == row and not sample["is_weir"] and (found := sample.get(metric))
         ]
         return factor * (min(peers) if at_most else max(peers)) if peers else None
 
@@ -94,10 +94,6 @@ def of_figure(metric: str, other: str, what: str) -> Target:
 def sign(at_most: bool | None) -> str:
     """As it is printed."""
     return "/" if at_most is None else "<=" if at_most else ">="
-
-
-# Whose figures Weir is compared with.
-PEERS = tuple(name for name in servers.KNOWN if name != "weir")
 
 
 @dataclasses.dataclass(frozen=True)

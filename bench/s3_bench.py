@@ -146,7 +146,9 @@ def main() -> int:
         run = Run(case, settings)
         results += run.rounds(chosen, arguments.rounds)
         failed = failed or run.failed
-    figures: Figures = {(result.row.name, result.server): report.median(result.rounds) for result in results}
+    figures: Figures = {
+        (result.row.name, result.server): report.median(result.rounds) | {"is_weir": result.is_weir} for result in results
+    }
     print(report.table(results, figures))
     if arguments.json:
         told = {name: str(value) for name, value in dataclasses.asdict(settings).items()} | {"rounds": arguments.rounds}

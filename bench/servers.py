@@ -22,6 +22,7 @@ from typing import Any
 import boto3
 import botocore.config
 import botocore.exceptions
+import urllib3
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WEIR = ROOT / "build" / "release" / "weir"
@@ -30,6 +31,7 @@ ACCESS, SECRET = "benchaccess", "benchsecret12345"
 STARTS_WITHIN_S = 60
 STOPS_WITHIN_S = 60
 A_DAY_S = 86_400
+urllib3.disable_warnings()  # of certificates that we made ourselves
 
 
 def binary(name: str) -> pathlib.Path | None:
