@@ -64,7 +64,7 @@ def main() -> None:
         "errors": 0,
         "first_error": "",
         "p50_us": statistics.median(took) * 1e6,
-        "p99_us": max(took) * 1e6,
+        "max_us": max(took) * 1e6,
     }
     print(json.dumps(figures), flush=True)
 
