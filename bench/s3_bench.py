@@ -13,8 +13,8 @@ import functools
 import json
 import pathlib
 import resource
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 
 import cases_get
@@ -124,28 +124,35 @@ class Run:
         return sorted(self.results.values(), key=lambda result: order.index(result.row.name))
 
 
-def main() -> int:
-    """Runs the cases."""
-    arguments = parse_arguments()
-    load.build()
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+def measure_all(arguments: argparse.Namespace, folder: pathlib.Path) -> tuple[list[report.Result], Settings, bool]:
+    """All cases; whether all went well comes last."""
     settings = Settings(
         seconds=arguments.seconds,
-        folder=arguments.folder.resolve() / "s3_bench",
+        folder=folder,
         keys=arguments.keys,
         objects=arguments.objects,
         object_bytes=arguments.object_bytes,
         cold_bytes=arguments.cold_mib * MIB,
     )
-    machine = report.machine()
     results: list[report.Result] = []
-    failed = False
+    good = True
     chosen = choices(arguments)
     for case in arguments.wanted:
         run = Run(case, settings)
         results += run.rounds(chosen, arguments.rounds)
-        failed = failed or run.failed
+        good = good and not run.failed
+    return results, settings, good
+
+
+def main() -> int:
+    """Measures, prints the table, writes the file."""
+    arguments = parse_arguments()
+    load.build()
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    machine = report.machine()
+    with tempfile.TemporaryDirectory(prefix="s3_bench.", dir=arguments.folder) as folder:
+        results, settings, good = measure_all(arguments, pathlib.Path(folder).resolve())
     figures: Figures = {
         (result.row.name, result.server): report.median(result.rounds) | {"is_weir": result.is_weir} for result in results
     }
@@ -154,8 +161,7 @@ def main() -> int:
         told = {name: str(value) for name, value in dataclasses.asdict(settings).items()} | {"rounds": arguments.rounds}
         everything = {"machine": machine, **report.as_json(results, figures, told)}
         arguments.json.write_text(json.dumps(everything, indent=1) + "\n")
-    shutil.rmtree(settings.folder, ignore_errors=True)
-    return 1 if failed else 0
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
