@@ -13,6 +13,7 @@ import functools
 import json
 import pathlib
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -147,6 +148,7 @@ def measure_all(arguments: argparse.Namespace, folder: pathlib.Path) -> tuple[li
 def main() -> int:
     """Measures, prints the table, writes the file."""
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are stopped and files removed on the way out
     load.build()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
