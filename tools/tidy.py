@@ -138,15 +138,16 @@ def shell_findings() -> list[str]:
 
 
 def python_findings() -> list[str]:
-    """What ruff finds, with the rules of tools/ruff.toml and tests/ruff.toml; it comes with the tests' environment."""
+    """What ruff finds, with the rules of the ruff.toml in each folder; it comes with the tests' environment."""
     ruff = pathlib.Path(sys.executable).parent / "ruff"
     if not ruff.exists():
         return ["tools/tidy.py:1: ruff is missing; .venv/bin/python tools/tidy.py has it"]
 
     def lines(*command: str) -> list[str]:
         # No cache: what is first-party depends on other files than the one that is looked at.
+        folders = ["bench", "tools", "tests"]
         told = subprocess.run(
-            [str(ruff), *command, "--no-cache", "tools", "tests"], cwd=ROOT, capture_output=True, text=True, check=False
+            [str(ruff), *command, "--no-cache", *folders], cwd=ROOT, capture_output=True, text=True, check=False
         )
         return told.stdout.splitlines()
 
