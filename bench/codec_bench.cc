@@ -108,7 +108,7 @@ BENCHMARK(get_object_request);
 
 void per_key(benchmark::State& state) {
     state.counters["per_key"] =
-        benchmark::Counter(static_cast<double>(state.iterations() * page_keys),
+        benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(page_keys),
                            benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
@@ -206,7 +206,9 @@ class FilledEngine {
 
 void list_page(benchmark::State& state) {
     FilledEngine engine;
-    for (auto _ : state) CHECK(engine.list({.prefix = "050/"}).objects.size() == page_keys);
+    for (auto _ : state)
+        CHECK(engine.list({.prefix = "050/", .delimiter = "", .after = ""}).objects.size() ==
+              page_keys);
     per_key(state);
 }
 BENCHMARK(list_page);
@@ -214,7 +216,8 @@ BENCHMARK(list_page);
 void list_root_by_delimiter(benchmark::State& state) {
     FilledEngine engine;
     for (auto _ : state)
-        CHECK(engine.list({.prefix = "", .delimiter = "/"}).common_prefixes.size() == 100);
+        CHECK(engine.list({.prefix = "", .delimiter = "/", .after = ""}).common_prefixes.size() ==
+              100);
 }
 BENCHMARK(list_root_by_delimiter);
 
