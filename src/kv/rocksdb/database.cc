@@ -93,8 +93,10 @@ std::string full_key(PartitionId partition, std::string_view key) {
         descriptors.emplace_back(family_names[family], family_options(family, block_cache_));
     ::rocksdb::DB* db = nullptr;
     families_.clear();
+    ::rocksdb::DBOptions database = database_options(recovery);
+    database.env = env_.get();
     const ::rocksdb::Status status =
-        ::rocksdb::DB::Open(database_options(recovery), options.path, descriptors, &families_, &db);
+        ::rocksdb::DB::Open(database, options.path, descriptors, &families_, &db);
     db_.reset(db);
     return status;
 }

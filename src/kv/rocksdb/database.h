@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "kv/engine.h"
+#include "kv/rocksdb/durable_names.h"
 #include "kv/rocksdb/engine.h"
 
 namespace weir::kv::rocksdb {
@@ -48,6 +49,7 @@ class Database {
     ::rocksdb::Status open(const Options& options, const Limits& limits,
                            ::rocksdb::WALRecoveryMode recovery);
 
+    const std::unique_ptr<::rocksdb::Env> env_ = durable_names_env();
     std::shared_ptr<::rocksdb::Cache> block_cache_;
     std::unique_ptr<::rocksdb::DB> db_;
     std::vector<::rocksdb::ColumnFamilyHandle*> families_;  // default, bulk, journal
