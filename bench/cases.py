@@ -116,6 +116,7 @@ class Settings:
     objects: int
     object_bytes: int
     cold_bytes: int
+    touch_bytes: int
 
     def file(self, size: int) -> pathlib.Path:
         """A file of random bytes."""
@@ -137,6 +138,7 @@ class Case:
     ours = False  # only servers that we start: it needs their data folder, or kills them
     modes: tuple[bool, ...] = (False,)  # with and without TLS
     once = False  # one round tells all
+    fills_memory = False  # with files' pages, whose first use is not to be measured (proc.touch_memory)
 
     def fits(self, choice: servers.Choice) -> bool:
         """Whether a server can do it."""

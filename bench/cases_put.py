@@ -16,6 +16,8 @@ MIB = 1 << 20
 class Upload(Case):
     """boto3's upload_file: parts of 8 MiB whose hash is signed."""
 
+    fills_memory = True
+
     def __init__(self, connections: int) -> None:
         """That many at a time."""
         self.name = f"upload-{connections}"
@@ -57,6 +59,8 @@ def md5_gb_per_s() -> float:
 
 class PutLarge(Case):
     """Bodies whose hash is signed, some at a time."""
+
+    fills_memory = True
 
     def __init__(self, connections: int, targets: tuple[Target, ...]) -> None:
         """That many."""
@@ -110,6 +114,7 @@ class PutTls(Case):
     """What encryption adds."""
 
     name = "tls-put"
+    fills_memory = True
     modes = (False, True)
     rows = (Row(name, "PUT 64 MiB, 4 at a time, TLS", "gb", (of_plain("server_s_per_gb", 0.25),)),)
 

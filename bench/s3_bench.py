@@ -22,6 +22,7 @@ import cases_get
 import cases_keys
 import cases_put
 import load
+import proc
 import report
 import servers
 from cases import Case, Figures, Settings
@@ -30,6 +31,7 @@ CASES: list[Case] = [*cases_get.CASES, *cases_put.CASES, *cases_keys.CASES]
 # Take long, or are about size and not speed: only by name.
 UNASKED = ("scale-few", "scale")
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -45,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=10_000_000, help="of scale")
     parser.add_argument("--object-bytes", type=int, default=1024, help="of scale")
     parser.add_argument("--cold-mib", type=int, default=1024, help="of cold")
+    parser.add_argument("--touch-gib", type=int, default=4, help="memory used before each round of large PUTs; 0: none")
     parser.add_argument("--folder", type=pathlib.Path, default=servers.ROOT / "build", help="on the disk to be measured")
     parser.add_argument("--json", type=pathlib.Path, help="a file for everything that was measured")
     arguments = parser.parse_args()
@@ -100,6 +103,8 @@ class Run:
 
     def measure(self, choice: servers.Choice, server: servers.Server) -> None:
         """One round."""
+        if self.case.fills_memory:
+            proc.touch_memory(self.settings.touch_bytes)
         samples = self.case.measure(self.settings, server)
         for row in self.case.rows:
             key = (row.name, server.label)
@@ -134,6 +139,7 @@ def measure_all(arguments: argparse.Namespace, folder: pathlib.Path) -> tuple[li
         objects=arguments.objects,
         object_bytes=arguments.object_bytes,
         cold_bytes=arguments.cold_mib * MIB,
+        touch_bytes=arguments.touch_gib * GIB,
     )
     results: list[report.Result] = []
     good = True

@@ -174,9 +174,14 @@ class Started(Server, abc.ABC):
 
     def program(self) -> pathlib.Path:
         """Its binary."""
-        found = binary(self.name)
-        assert found is not None, f"{self.name} is not on PATH or in $PEERS_BIN"
-        return found
+        return self.found(self.name)
+
+    def found(self, name: str) -> pathlib.Path:
+        """A binary that must be there."""
+        path = binary(name)
+        if path is None:
+            raise RuntimeError(f"{name} is not on PATH or in $PEERS_BIN")
+        return path
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Begins to start it."""
@@ -283,9 +288,14 @@ class Nginx(Started):
 
 
 class Versitygw(Started):
-    """versitygw over files. It syncs nothing; without --quiet it would log every request."""
+    """versitygw over files. It syncs nothing; without --quiet it would log every request. It closes each connection."""
 
     name = "versitygw"
+    switches: tuple[str, ...] = ()
+
+    def program(self) -> pathlib.Path:
+        """The same for all that derive from it."""
+        return self.found("versitygw")
 
     def command(self) -> list[str | pathlib.Path]:
         """With its plain backend."""
@@ -293,11 +303,18 @@ class Versitygw(Started):
         if self.use_tls:
             certificate, key = make_certificate(self.folder, "cert.pem", "key.pem")
             tls = ["--cert", certificate, "--key", key]
-        return [self.program(), "--quiet", "--port", self.listen, *tls, "posix", self.data]
+        return [self.program(), "--quiet", *self.switches, "--port", self.listen, *tls, "posix", self.data]
 
     def environment(self) -> dict[str, str]:
         """Its root key."""
         return {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
+
+
+class VersitygwKeepAlive(Versitygw):
+    """The same, told to keep connections open, which is not its default."""
+
+    name = "versitygw-keepalive"
+    switches = ("--keep-alive",)
 
 
 class Minio(Started):
@@ -318,7 +335,7 @@ class Minio(Started):
         return {"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_UPDATE": "off"}
 
 
-KNOWN: dict[str, type[Started]] = {server.name: server for server in (Weir, Nginx, Versitygw, Minio)}
+KNOWN: dict[str, type[Started]] = {server.name: server for server in (Weir, Nginx, Versitygw, VersitygwKeepAlive, Minio)}
 
 
 class Choice:
@@ -347,7 +364,8 @@ class Choice:
             return None
         if self.kind is Weir:
             return None if WEIR.exists() else f"{WEIR} is not there: build it"
-        return None if binary(self.label) else f"{self.label} is not on PATH or in $PEERS_BIN"
+        name = self.label.split("-")[0]
+        return None if binary(name) else f"{name} is not on PATH or in $PEERS_BIN"
 
     def start(self, folder: pathlib.Path, tls: bool) -> Server:
         """Starts it, or takes it as it is."""
