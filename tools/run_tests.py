@@ -23,6 +23,8 @@ BUILD = ROOT / "build"
 SANITIZED_TESTS = ["tests/s3", "-m", "not slow"]
 # Each has servers of its own.
 WORKERS = 2
+# For each target of tests/fuzz, two at a time: enough to meet again what was found once.
+FUZZ_SECONDS = 20
 # A stage that hangs is a failure, not a build that never ends.
 STAGE_SECONDS_MAX = 1500
 
@@ -135,6 +137,17 @@ def client_tests(preset: str, options: list[str], tally: Tally) -> None:
     counted(f"{preset}: clients", [*command, f"--junitxml={report}", *options], report, variables, tally)
 
 
+def fuzz_tests(tally: Tally) -> None:
+    """Builds the fuzz targets and runs each for a while; each is one test."""
+    built = build("fuzz")
+    tally.add(built)
+    if not built:
+        return
+    report = BUILD / "fuzz" / "fuzz.xml"
+    command = [sys.executable, "tests/fuzz/fuzz.py", "--seconds", str(FUZZ_SECONDS), f"--junit={report}"]
+    counted("fuzz: targets", command, report, {}, tally)
+
+
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="./run-tests")
@@ -172,6 +185,8 @@ def main() -> int:
             if built:
                 unit_tests(preset, tally)
                 client_tests(preset, SANITIZED_TESTS, tally)
+        if not arguments.quick:
+            fuzz_tests(tally)
     print(f"all stages took {time.monotonic() - begin:.0f} s")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed else 0

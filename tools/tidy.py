@@ -20,7 +20,7 @@ FILE_LINES_MAX = 700
 BANNED_NAMES = re.compile(r"(^|[_/.-])(utils?|helpers?|common|manager|misc)([_/.-]|$)")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 # Only these may contain coroutines (docs/ARCHITECTURE.md).
-COROUTINE_FOLDERS = ("src/net/", "src/http/", "src/s3/server/", "src/server/", "tests/toolchain/")
+COROUTINE_FOLDERS = ("src/net/", "src/http/", "src/s3/server/", "src/server/", "tests/toolchain/", "tests/fuzz/http_")
 MACHINE = re.compile(r"/work/(main|shared)|registry\.npmjs|files\.pythonhosted|proxy\.golang|deb\.debian\.org")
 
 

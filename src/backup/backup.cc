@@ -114,12 +114,13 @@ class Run {
     }
 
     Result<void> verify_row(store::ObjectStore& store, const kv::Row& row) {
-        const std::optional<blob::BlobId> id = blob::BlobId::decode(row.key.substr(1, 16));
+        const std::optional<meta::ChecksumRow> run = meta::parse_checksum_row(row.key);
+        if (!run) return fail(Code::corrupt, "a checksum row has a key that is not one");
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(run->blob);
         TRY(const meta::BlockChecksums blocks, meta::decode<meta::BlockChecksums>(row.value));
         TRY(const std::shared_ptr<const blob::Reader> reader, store.context().blobs.open(*id));
-        const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
         TRY(const std::optional<std::string> wrong,
-            store::verify_blocks(*reader, offset, blocks, [](std::uint64_t) {}));
+            store::verify_blocks(*reader, run->offset, blocks, [](std::uint64_t) {}));
         if (wrong) damage(*id, *wrong);
         return {};
     }

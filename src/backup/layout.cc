@@ -41,7 +41,8 @@ Result<void> check(io::Disk& disk, const std::string& path, const std::string& i
 // "<blob> <end> <0 or 1>", one a line.
 std::optional<std::pair<blob::BlobId, Need>> parse_line(std::string_view line) {
     constexpr std::size_t id_digits = 32;
-    if (line.size() < id_digits + 4 || line[id_digits] != ' ' || line[line.size() - 2] != ' ')
+    if (line.size() < id_digits + 4 || line[id_digits] != ' ' || line[line.size() - 2] != ' ' ||
+        (line.back() != '0' && line.back() != '1'))
         return std::nullopt;
     const std::optional<blob::BlobId> id = blob::BlobId::parse(line.substr(0, id_digits));
     Need need{.end_bytes = 0, .growing = line.back() == '1'};

@@ -282,6 +282,10 @@ Result<Loaded> load_config(const Flags& flags) {
     Loaded loaded;
     for (const Option& option : options) {
         const Chosen chosen = choose(option, flags, file, path);
+        if (chosen.values.empty() && !option.many)
+            return fail(Code::invalid_argument, fmt::format("{}: '{}' is an empty list; give it a "
+                                                            "value or leave it away",
+                                                            chosen.source, option.name));
         if (Result<void> set = option.set(loaded.config, chosen.values); !set) {
             if (chosen.source == "flag" || chosen.source == "default")
                 return fail(std::move(set).error());

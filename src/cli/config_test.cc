@@ -70,6 +70,10 @@ TEST_F(ConfigTest, NamesWhatIsWrong) {
               std::string::npos);
     EXPECT_FALSE(load_config(*parse_flags({"--config", file("listen = \n")})));
     EXPECT_FALSE(load_config(*parse_flags({"--config", file("[listen]\na = 1\n")})));
+    const Result<Loaded> empty = load_config(*parse_flags({"--config", file("listen = []\n")}));
+    ASSERT_FALSE(empty);
+    EXPECT_NE(empty.error().message().find("'listen'"), std::string::npos);
+    EXPECT_TRUE(load_config(*parse_flags({"--config", file("domain = []\n")})));
     EXPECT_FALSE(load_config(*parse_flags({"--config", folder_ + "/missing.toml"})));
 }
 

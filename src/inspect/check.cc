@@ -399,10 +399,11 @@ Result<void> Checker::punch_gaps(const std::string& blob, const Use& use) {
     TRY_VOID(kv::each_row(
         context_.kv, kv::PartitionId(use.home), kv::prefix_range(meta::checksum_rows(blob)),
         [&](const kv::Row& row) -> Result<void> {
+            const auto run = meta::parse_checksum_row(row.key);
+            if (!run) return fail(Code::corrupt, "a checksum row has a key that is not one");
             TRY(const auto blocks, meta::decode<meta::BlockChecksums>(row.value));
-            const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
-            TRY_VOID(punch_to(offset));
-            covered_to = std::max(covered_to, offset + blocks.length());
+            TRY_VOID(punch_to(std::min(run->offset, reader->size_bytes())));
+            covered_to = std::max(covered_to, run->offset + blocks.length());
             return {};
         }));
     TRY_VOID(punch_to(reader->size_bytes()));
@@ -410,10 +411,11 @@ Result<void> Checker::punch_gaps(const std::string& blob, const Use& use) {
 }
 
 Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
-    const std::string blob = row.key.substr(1, 16);
+    const std::optional<meta::ChecksumRow> run = meta::parse_checksum_row(row.key);
+    const std::string blob = run ? run->blob : std::string();
     const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
     const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
-    if (!id || row.key.size() != 25 || !blocks) {
+    if (!id || !blocks) {
         find_unreadable(place.name, "a checksum row that cannot be read");
         return {};
     }
@@ -426,11 +428,11 @@ Result<void> Checker::check_checksums(const Place& place, const kv::Row& row) {
     const auto used = uses_.find(blob);
     if (used == uses_.end() || used->second.end_bytes == 0) return {};
     used->second.checksum_bytes += blocks->length();
-    const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
-    if (!options_.read_bytes || offset >= used->second.end_bytes) return {};
+    if (!options_.read_bytes || run->offset >= used->second.end_bytes) return {};
     TRY(const std::shared_ptr<const blob::Reader> reader, context_.blobs.open(*id));
-    Result<std::optional<std::string>> wrong = store::verify_blocks(
-        *reader, offset, *blocks, [this](std::uint64_t bytes) { report_.bytes_read += bytes; });
+    Result<std::optional<std::string>> wrong =
+        store::verify_blocks(*reader, run->offset, *blocks,
+                             [this](std::uint64_t bytes) { report_.bytes_read += bytes; });
     if (wrong && !*wrong) return {};
     TRY(const bool still, unchanged(place, row));
     if (!still) return {};

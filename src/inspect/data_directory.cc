@@ -46,9 +46,11 @@ Result<std::string> read_identity(io::Disk& disk, const std::string& directory) 
     if (!disk.stat(path))
         TRY_VOID(disk.replace_file(path, hex_encode(random_bytes(identity_bytes)) + "\n"));
     TRY(std::string text, disk.read_file(path, small_file_bytes_max));
-    if (text.size() != 2 * identity_bytes + 1)
+    const bool ends = text.ends_with('\n');
+    if (ends) text.pop_back();
+    const std::optional<std::string> bytes = hex_decode(text);
+    if (!ends || !bytes || bytes->size() != identity_bytes || hex_encode(*bytes) != text)
         return fail(Code::corrupt, fmt::format("{} holds no identity", path));
-    text.pop_back();
     return text;
 }
 

@@ -108,12 +108,12 @@ Result<void> describe_rows(kv::Engine& kv, const store::Place& place, blob::Blob
     const std::string blob = id.encode();
     TRY_VOID(kv::scan_all(kv, place.partition, kv::prefix_range(meta::checksum_rows(blob)),
                           [&](std::string_view key, std::string_view value) {
+                              const auto row = meta::parse_checksum_row(key);
                               const auto blocks = meta::decode<meta::BlockChecksums>(value);
-                              out["runs"].push_back(
-                                  {{"bucket", place.name},
-                                   {"offset", read_be64(key.substr(1 + blob.size()))},
-                                   {"length", blocks ? blocks->length() : 0},
-                                   {"readable", blocks.has_value()}});
+                              out["runs"].push_back({{"bucket", place.name},
+                                                     {"offset", row ? row->offset : 0},
+                                                     {"length", blocks ? blocks->length() : 0},
+                                                     {"readable", row && blocks}});
                               return true;
                           }));
     return kv::scan_all(

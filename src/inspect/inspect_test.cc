@@ -2,10 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/bytes.h"
 #include "inspect/check.h"
+#include "inspect/data_directory.h"
+#include "inspect/describe.h"
 #include "inspect/scrub.h"
+#include "io/fake_disk.h"
 #include "meta/keys.h"
+#include "meta/records.h"
 #include "store/store_rig.h"
 
 namespace weir::inspect {
@@ -92,6 +98,50 @@ TEST_F(Inspect, SpaceOfAPartThatNeverCameThroughIsGivenBack) {
     EXPECT_LT(rig.all_blobs().at(0).allocated_bytes, part_bytes + MiB);
     must(rig.complete(bucket, "model", upload));
     EXPECT_TRUE(must(rig.get(bucket, "model")) == first);
+}
+
+// Nothing that lies in a row may end the process that reads it.
+TEST_F(Inspect, RowsThatNobodyWroteAreDamageAndNoMore) {
+    const Bucket bucket = rig.bucket();
+    meta::ObjectRecord record = must(rig.put(bucket, "k", store::content(1, MiB)));
+    const std::string blob = rig.all_blobs().at(0).id.encode();
+    const auto put = [&](const std::string& row, const std::string& value) {
+        kv::Batch batch;
+        batch.put(row, value);
+        must(kv::commit_and_wait(rig.kv(), bucket.partition, std::move(batch)));
+    };
+    const auto describe_object = [&] {
+        return store::code_of(
+            describe(rig.store(), {{"what", "object"}, {"bucket", "weights"}, {"key", "k"}}));
+    };
+    put(meta::checksum_rows(blob), "short");
+    EXPECT_FALSE(store::code_of(
+        describe(rig.store(), {{"what", "blob"}, {"blob", rig.all_blobs().at(0).id.text()}})));
+    EXPECT_THAT(scrubbed(), ElementsAre("weights"));
+    EXPECT_EQ(checked().damage, 1u);
+
+    record.set_body(meta::BODY_TABLE);
+    meta::PartTable table;
+    table.add_parts()->set_size_bytes(2 * MiB);
+    put(meta::current_row("k"), meta::encode(record));
+    put(meta::body_row("k", record.version()), meta::encode(table));
+    EXPECT_EQ(describe_object(), Code::corrupt) << "parts that are larger than their object";
+
+    record.mutable_extents(0)->set_offset(~std::uint64_t{0} - 5);
+    put(meta::current_row("k"), meta::encode(record));
+    EXPECT_EQ(describe_object(), Code::corrupt);
+    EXPECT_EQ(store::code_of(rig.get(bucket, "k")), Code::corrupt);
+}
+
+TEST(DataDirectory, HoldsAnIdentityOrIsCorrupt) {
+    io::FakeDisk disk;
+    const std::string identity = must(DataDirectory::open(disk, "/d", true))->identity();
+    EXPECT_EQ(must(DataDirectory::open(disk, "/d", false))->identity(), identity);
+    for (const std::string& text : {std::string(), std::string(33, 'x'), std::string(33, '\n'),
+                                    identity, identity + "0", "0" + identity + "\n"}) {
+        must(disk.replace_file("/d/identity", text));
+        EXPECT_EQ(store::code_of(DataDirectory::open(disk, "/d", false)), Code::corrupt) << text;
+    }
 }
 
 }  // namespace

@@ -111,13 +111,13 @@ class Scrubber {
     }
 
     Result<void> scrub_extent(const store::Place& place, const kv::Row& row) {
-        const std::optional<blob::BlobId> id =
-            blob::BlobId::decode(std::string_view(row.key).substr(1, 16));
-        if (!id || row.key.size() != 25) {
+        const std::optional<meta::ChecksumRow> run = meta::parse_checksum_row(row.key);
+        const std::optional<blob::BlobId> id = run ? blob::BlobId::decode(run->blob) : std::nullopt;
+        if (!id) {
             damage(place.name, "a checksum row has a key that is not one");
             return {};
         }
-        const std::uint64_t offset = read_be64(std::string_view(row.key).substr(17));
+        const std::uint64_t offset = run->offset;
         const std::string where = fmt::format("{}: blob {} at {}", place.name, id->text(), offset);
         const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
         Result<std::shared_ptr<const blob::Reader>> reader = store_.context().blobs.open(*id);

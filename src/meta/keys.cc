@@ -146,4 +146,11 @@ std::optional<UnixNanos> parse_garbage_row(std::string_view row) {
     return read_be64(row.substr(1));
 }
 
+std::optional<ChecksumRow> parse_checksum_row(std::string_view row) {
+    constexpr std::size_t blob_bytes = 16;
+    if (row.size() != 1 + blob_bytes + 8 || row.front() != checksum_prefix) return std::nullopt;
+    return ChecksumRow{.blob = std::string(row.substr(1, blob_bytes)),
+                       .offset = read_be64(row.substr(1 + blob_bytes))};
+}
+
 }  // namespace weir::meta

@@ -83,5 +83,10 @@ struct UploadRow {
 std::optional<UploadRow> parse_upload_row(std::string_view row);
 std::optional<std::uint32_t> parse_part_row(std::string_view row);
 std::optional<UnixNanos> parse_garbage_row(std::string_view row);
+struct ChecksumRow {
+    std::string blob;
+    std::uint64_t offset = 0;
+};
+std::optional<ChecksumRow> parse_checksum_row(std::string_view row);
 
 }  // namespace weir::meta

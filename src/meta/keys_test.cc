@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/limits.h"
 #include "meta/records.h"
 #include "meta/version.h"
 
@@ -53,6 +54,17 @@ TEST(Keys, UploadAndPartRowsReadBack) {
     EXPECT_FALSE(parse_version_row("vabc"));
 }
 
+TEST(Keys, OfChecksumsReadBack) {
+    const std::string blob(16, 'b');
+    const auto row = parse_checksum_row(checksum_row(blob, 4096));
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->blob, blob);
+    EXPECT_EQ(row->offset, 4096u);
+    EXPECT_FALSE(parse_checksum_row(checksum_rows(blob)));
+    EXPECT_FALSE(parse_checksum_row(checksum_row(blob, 4096) + "x"));
+    EXPECT_FALSE(parse_checksum_row(""));
+}
+
 TEST(Version, IsGreaterThanTheHeadWhateverTheClockSays) {
     const Version first = next_version(1000, nullptr, {.region = 1, .writer = 2});
     const Version second = next_version(10, &first, {.region = 1, .writer = 1});
@@ -81,6 +93,36 @@ TEST(Records, RefuseWhatTheyCannotRead) {
     EXPECT_EQ(decode<ObjectRecord>("\xff\xff\xff").error().code(), Code::corrupt);
     record.set_format(2);
     EXPECT_EQ(decode<ObjectRecord>(record.SerializeAsString()).error().code(), Code::corrupt);
+}
+
+TEST(Records, RefuseBytesThatCannotBe) {
+    const auto outcome = [](std::uint64_t offset, std::uint64_t length) {
+        ObjectRecord record;
+        for (int i = 0; i < 2; ++i) {
+            Extent& extent = *record.add_extents();
+            extent.set_offset(offset);
+            extent.set_length(length);
+        }
+        return decode<ObjectRecord>(encode(record)).has_value();
+    };
+    constexpr std::uint64_t all = ~std::uint64_t{0};
+    EXPECT_TRUE(outcome(5 * TiB, 5 * TiB));
+    EXPECT_FALSE(outcome(all, 2)) << "the end would wrap around";
+    EXPECT_FALSE(outcome(0, all / 2 + 1)) << "the sum would";
+
+    const auto blocks_outcome = [](std::uint32_t block_bytes, std::uint64_t length, int count) {
+        BlockChecksums blocks;
+        blocks.set_block_bytes(block_bytes);
+        blocks.set_length(length);
+        for (int i = 0; i < count; ++i) blocks.add_crc64nvme(1);
+        return decode<BlockChecksums>(encode(blocks)).has_value();
+    };
+    EXPECT_TRUE(blocks_outcome(10, 11, 2));
+    EXPECT_FALSE(blocks_outcome(10, 11, 1));
+    EXPECT_FALSE(blocks_outcome(0, 11, 1));
+    EXPECT_FALSE(blocks_outcome(10, 0, 0));
+    EXPECT_FALSE(blocks_outcome(2, all, 0)) << "counting the blocks would wrap around";
+    EXPECT_FALSE(blocks_outcome(0xffffffff, 1, 1)) << "a block is read into memory";
 }
 
 }  // namespace

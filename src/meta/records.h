@@ -1,7 +1,8 @@
 #pragma once
 // Records as bytes and back. Every record begins with its format number; one that is newer than
-// this program, or does not parse, is Code::corrupt and never guessed at. Pure functions; safe from
-// any thread.
+// this program, or does not parse, is Code::corrupt and never guessed at; so is one whose extents
+// or blocks cannot be, so that sums of their offsets and lengths do not wrap around. Pure
+// functions; safe from any thread.
 
 #include <string>
 #include <string_view>

@@ -168,11 +168,20 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
 
 Result<meta::PartTable> ObjectStore::part_table(const Bucket& bucket, const std::string& key,
                                                 const meta::ObjectRecord& record) {
-    CHECK(record.parts_count() > 0);
     TRY(const Row bytes,
         get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), Wait::yes));
     if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
-    return meta::decode<meta::PartTable>(*bytes);
+    TRY(meta::PartTable table, meta::decode<meta::PartTable>(*bytes));
+    std::uint64_t left = record.size_bytes();
+    bool fits = true;
+    for (const meta::Part& part : table.parts()) {
+        fits = fits && part.size_bytes() <= left;
+        left -= std::min(left, part.size_bytes());
+    }
+    if (!fits || left > 0)
+        return fail(Code::corrupt, fmt::format("{}/{}: the parts are not of the object's {} bytes",
+                                               bucket.name, key, record.size_bytes()));
+    return table;
 }
 
 Result<meta::Listing> ObjectStore::list(const Bucket& bucket, const meta::ListQuery& query) {

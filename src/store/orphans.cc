@@ -80,6 +80,7 @@ Result<std::uint32_t> register_writer(kv::Engine& kv) {
     constexpr int attempts_max = 100;
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         TRY(std::optional<std::string> last, kv.get(meta::system_partition, meta::writer_row));
+        if (last && last->size() != 8) return fail(Code::corrupt, "the writer row is not one");
         const std::uint64_t writer = last ? read_be64(*last) + 1 : 1;
         if (writer > std::numeric_limits<std::uint32_t>::max())
             return fail(Code::internal_error, "the writer numbers are used up");
@@ -118,6 +119,8 @@ Result<OrphanSweep> sweep_orphans(ObjectStore& store, std::uint32_t writer) {
     TRY_VOID(kv::each_row(
         kv, meta::system_partition, kv::prefix_range(meta::writer_low_water_rows()),
         [&](const kv::Row& row) -> Result<void> {
+            if (row.key.size() != 5 || row.value.size() != 8)
+                return fail(Code::corrupt, "a low-water row is not one");
             const std::uint32_t other = read_be32(std::string_view(row.key).substr(1));
             if (other == writer) return {};
             TRY(const bool swept, sweep_writer(store, other, read_be64(row.value), sweep));

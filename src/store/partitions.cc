@@ -28,6 +28,7 @@ Result<void> add_places(kv::Engine& kv, char kind, const MakePlace& make,
 }
 
 Result<Place> drained_place(std::string_view key, std::string_view) {
+    if (key.size() != 9) return fail(Code::corrupt, "a drain row has a key that is not one");
     const std::uint64_t id = read_be64(key.substr(1));
     return Place{.name = fmt::format("deleted bucket {:x}", id),
                  .partition = kv::PartitionId(id),

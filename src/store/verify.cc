@@ -20,10 +20,10 @@ Result<std::optional<std::string>> verify_blocks(const blob::Reader& reader, std
     if (count != static_cast<std::uint64_t>(blocks.crc64nvme_size()) || count == 0)
         return fmt::format("the checksum row has {} blocks for {} bytes", blocks.crc64nvme_size(),
                            blocks.length());
-    if (reader.size_bytes() < offset + blocks.length())
-        return fmt::format("the blob ends at {}, its checksums reach to {}", reader.size_bytes(),
-                           offset + blocks.length());
-    std::vector<std::byte> buffer(block_bytes);
+    if (offset > reader.size_bytes() || blocks.length() > reader.size_bytes() - offset)
+        return fmt::format("the blob ends at {}, its checksums are of {} bytes at {}",
+                           reader.size_bytes(), blocks.length(), offset);
+    std::vector<std::byte> buffer(std::min(block_bytes, blocks.length()));
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t at = i * block_bytes;
         const std::span<std::byte> block =
@@ -77,7 +77,9 @@ Result<void> RangeVerifier::load() {
     range.end = meta::checksum_row(extent_.blob(), end);
     TRY_VOID(kv::each_row(
         kv_, kv::PartitionId(extent_.home()), range, [&](const kv::Row& row) -> Result<void> {
-            Run run{.offset = read_be64(std::string_view(row.key).substr(17)), .blocks = {}};
+            const std::optional<meta::ChecksumRow> place = meta::parse_checksum_row(row.key);
+            if (!place) return fail(Code::corrupt, "a checksum row has a key that is not one");
+            Run run{.offset = place->offset, .blocks = {}};
             TRY(run.blocks, meta::decode<meta::BlockChecksums>(row.value));
             if (run.offset + run.blocks.length() > extent_.offset())
                 runs_.push_back(std::move(run));

@@ -71,6 +71,19 @@ const Marker* sub_resource_of(const RequestView& request, Level level) {
     return found == std::end(markers) ? nullptr : &*found;
 }
 
+// The parameter by which another level knows an operation that changes something: an upload's end
+// whose key was lost must not delete the bucket.
+std::string_view misplaced_parameter(const RequestView& request, Level level) {
+    if (request.method == "GET" || request.method == "HEAD") return {};
+    for (const Route& other : routes) {
+        if (other.level == level || other.method != request.method || !other.markers[0].empty())
+            continue;
+        for (const std::string_view name : other.any_parameter)
+            if (!name.empty() && request.parameter(name).has_value()) return name;
+    }
+    return {};
+}
+
 std::unexpected<Error> not_allowed(const RequestView& request, std::string_view what) {
     return fail(Code::method_not_allowed,
                 fmt::format("The method {} is not allowed against {}.", request.method, what));
@@ -96,6 +109,9 @@ Result<Operation> route(const RequestView& request) {
     });
     const Marker* const sub_resource =
         level == Level::service ? nullptr : sub_resource_of(request, level);
+    const std::string_view misplaced = misplaced_parameter(request, level);
+    if (!misplaced.empty() && found != end && found->any_parameter[0].empty())
+        return not_allowed(request, fmt::format("the parameter {} here", misplaced));
     if (found != end && (sub_resource == nullptr || !found->markers[0].empty())) {
         const auto id = request.parameter("x-id");
         for (auto twin = found; twin != end && same_pattern(*twin, *found); ++twin) {

@@ -79,6 +79,11 @@ TEST(Routing, NeverTakesAnUnknownUseOfASubResourceForTheObjectOrTheBucket) {
     // An upload's part whose number was lost must not become the object.
     EXPECT_EQ(routed({"PUT", "b", "k", {{"uploadId", "u"}}}), "UploadPart");
     EXPECT_EQ(routed({"PUT", "b", "k", {{"partNumber", "1"}}}), "UploadPart");
+    // Nor may an upload's end whose key was lost be the bucket's, nor a part make a bucket.
+    EXPECT_EQ(routed({"DELETE", "b", "", {{"uploadId", "u"}}}), "method_not_allowed");
+    EXPECT_EQ(routed({"PUT", "b", "", {{"uploadId", "u"}, {"partNumber", "1"}}}),
+              "method_not_allowed");
+    EXPECT_EQ(routed({"GET", "b", "", {{"uploadId", "u"}}}), "ListObjects");
 }
 
 TEST(Routing, RefusesMethodsAndFormUploads) {

@@ -33,6 +33,12 @@ bool is_lower_hex_digest(std::string_view text) {
            });
 }
 
+// What stays on the line of what is signed that it is written to: a presigned URL may hold
+// anything.
+bool is_visible_word(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
 // KEY/20130524/REGION/s3/aws4_request; only the key may hold slashes.
 Result<void> set_credential(SignatureV4& signature, std::string_view credential) {
     std::array<std::string_view, 4> scope;  // from the right
@@ -50,7 +56,8 @@ Result<void> set_credential(SignatureV4& signature, std::string_view credential)
         return malformed(signature, "incorrect terminal. This endpoint uses \"aws4_request\".");
     if (service != "s3")
         return malformed(signature, "incorrect service. This endpoint belongs to \"s3\".");
-    if (credential.empty() || region.empty() || !parse_amz_date(fmt::format("{}T000000Z", date)))
+    if (credential.empty() || !is_visible_word(region) ||
+        !parse_amz_date(fmt::format("{}T000000Z", date)))
         return malformed(signature,
                          "the Credential is mal-formed; expecting "
                          "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
@@ -65,7 +72,8 @@ Result<void> set_signed_headers(SignatureV4& signature, std::string_view list) {
         const std::size_t end = list.find(';');
         const std::string_view name = list.substr(0, end);
         list = end == std::string_view::npos ? std::string_view() : list.substr(end + 1);
-        if (name.empty() || signature.signed_headers.size() == signed_headers_max)
+        if (!is_visible_word(name) || name.find(':') != std::string_view::npos ||
+            signature.signed_headers.size() == signed_headers_max)
             return malformed(signature, "the SignedHeaders are mal-formed.");
         signature.signed_headers.push_back(to_lower(name));
     }
@@ -190,6 +198,18 @@ Result<void> set_expires(SignatureV4& signature, std::string_view text) {
     return {};
 }
 
+// What the signature vouches for, as verify_v4 reads it. Only where that leaves the payload open
+// may a header that came later say how it is sent.
+std::string_view presigned_payload(const RequestView& view, const SignatureV4& signature) {
+    constexpr std::string_view name = "x-amz-content-sha256", open = "UNSIGNED-PAYLOAD";
+    const std::optional<std::string_view> header = view.header(name);
+    const std::string_view parameter = view.parameter("X-Amz-Content-Sha256").value_or(open);
+    const bool header_counts =
+        header && (parameter == open || std::ranges::find(signature.signed_headers, name) !=
+                                            signature.signed_headers.end());
+    return header_counts ? *header : parameter;
+}
+
 Result<SignatureV4> parse_query(const RequestView& view) {
     SignatureV4 signature;
     signature.in_query = true;
@@ -218,9 +238,7 @@ Result<SignatureV4> parse_query(const RequestView& view) {
                          "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
     TRY_VOID(set_timestamp(signature, time));
     TRY_VOID(set_expires(signature, *expires));
-    std::optional<std::string_view> payload = view.header("x-amz-content-sha256");
-    if (!payload) payload = view.parameter("X-Amz-Content-Sha256");
-    TRY_VOID(set_payload(signature, payload.value_or("UNSIGNED-PAYLOAD")));
+    TRY_VOID(set_payload(signature, presigned_payload(view, signature)));
     return signature;
 }
 

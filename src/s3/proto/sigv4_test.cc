@@ -1,5 +1,6 @@
 #include "s3/proto/sigv4.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -388,6 +389,46 @@ TEST(SignatureV4, SaysHowThePayloadIsVouchedFor) {
     const ReceivedRequest received(presigned);
     EXPECT_EQ(parse_signature_v4(received.signed_request()).value().payload_sha256, empty_sha256);
     EXPECT_EQ(verify_example(presigned), "ok") << "the URL was signed before the body was known";
+}
+
+TEST(SignatureV4, OfADigestInAPresignedUrlIsNotOverruledByAHeader) {
+    const auto payload_of = [](std::string_view named, std::string_view header,
+                               std::string_view signed_headers) {
+        RequestView view{.method = "PUT", .host = "h", .bucket = "b", .key = "k"};
+        view.query = {{"X-Amz-Algorithm", "AWS4-HMAC-SHA256"},
+                      {"X-Amz-Credential", "tid_example/20261123/auto/s3/aws4_request"},
+                      {"X-Amz-Date", "20261123T120000Z"},
+                      {"X-Amz-Expires", "600"},
+                      {"X-Amz-SignedHeaders", signed_headers},
+                      {"X-Amz-Signature", empty_sha256},
+                      {"X-Amz-Content-Sha256", named}};
+        view.headers = {{"Host", "h"}, {"x-amz-content-sha256", header}};
+        const Result<SignatureV4> signature =
+            parse_signature_v4({.view = view, .path = "/b/k", .raw_path = "/b/k"});
+        return signature ? signature->payload_sha256 : signature.error().describe();
+    };
+    EXPECT_EQ(payload_of(empty_sha256, "UNSIGNED-PAYLOAD", "host"), empty_sha256);
+    EXPECT_EQ(payload_of(empty_sha256, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "host"), empty_sha256);
+    EXPECT_EQ(payload_of("UNSIGNED-PAYLOAD", empty_sha256, "host"), empty_sha256);
+    EXPECT_EQ(payload_of("UNSIGNED-PAYLOAD", empty_sha256, "host;x-amz-content-sha256"),
+              empty_sha256);
+}
+
+TEST(SignatureV4, SignsNoLineThatAPresignedUrlMadeUp) {
+    const auto code_of = [](std::string_view region, std::string_view signed_headers) {
+        const std::string credential = fmt::format("tid/20261123/{}/s3/aws4_request", region);
+        RequestView view{.method = "GET", .host = "h", .bucket = "b", .key = "k"};
+        view.query = {{"X-Amz-Algorithm", "AWS4-HMAC-SHA256"}, {"X-Amz-Credential", credential},
+                      {"X-Amz-Date", "20261123T120000Z"},      {"X-Amz-Expires", "600"},
+                      {"X-Amz-SignedHeaders", signed_headers}, {"X-Amz-Signature", empty_sha256}};
+        const Result<SignatureV4> signature =
+            parse_signature_v4({.view = view, .path = "/b/k", .raw_path = "/b/k"});
+        return signature ? "ok" : info(signature.error().code()).name;
+    };
+    EXPECT_EQ(code_of("auto", "host;x-amz-meta-a"), "ok");
+    EXPECT_EQ(code_of("au\nto", "host"), "authorization_query_parameters_error");
+    EXPECT_EQ(code_of("auto", "host;a\nb"), "authorization_query_parameters_error");
+    EXPECT_EQ(code_of("auto", "host;a:b"), "authorization_query_parameters_error");
 }
 
 }  // namespace
