@@ -68,7 +68,7 @@ class Connection {
 
   private:
     Task<Result<void>> wait(Want want);
-    Task<Result<Step>> send_from_pool(int file, std::uint64_t offset, std::size_t length);
+    Task<Result<void>> bring_in(int file, std::uint64_t offset, std::uint64_t length);
     Result<void> interrupted() const;
     void progress() { deadline_.reset(); }
 
