@@ -223,7 +223,8 @@ Result<void> Checker::check_record(const Place& place, const std::string& key,
     std::uint64_t covered = 0;
     for (const meta::Extent& extent : record.extents()) covered += extent.length();
     std::optional<std::string> wrong;
-    const bool has_row = record.body() == meta::BODY_INLINE || record.parts_count() > 0;
+    const bool has_row = record.body() == meta::BODY_INLINE || record.body() == meta::BODY_TABLE ||
+                         record.parts_count() > 0;
     Result<std::optional<std::string>> body = std::nullopt;
     if (has_row) {
         body = context_.kv.get(place.partition, meta::body_row(key, record.version()));

@@ -124,6 +124,7 @@ TEST_F(Inspect, RowsThatNobodyWroteAreDamageAndNoMore) {
     meta::PartTable table;
     table.add_parts()->set_size_bytes(2 * MiB);
     put(meta::current_row("k"), meta::encode(record));
+    EXPECT_EQ(checked().damage, 2u) << "there is no table, and no parts are told of";
     put(meta::body_row("k", record.version()), meta::encode(table));
     EXPECT_EQ(describe_object(), Code::corrupt) << "parts that are larger than their object";
 
