@@ -24,8 +24,10 @@ std::vector<LaneKernel> find_kernels() {
         found.insert(found.end(), kernels.begin(), kernels.end());
     };
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
-        add(avx512_lane_kernels());
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+    if (avx512) add(avx512_lane_kernels());
+    if (avx512 && __builtin_cpu_supports("avx512vl") && has_sha_ni())
+        add(avx512_sha_ni_lane_kernels());
     if (__builtin_cpu_supports("avx2")) add(avx2_lane_kernels());
     if (has_sha_ni()) add(sha_ni_lane_kernels());
 #endif

@@ -45,6 +45,7 @@ std::span<const LaneKernel> portable_lane_kernels();
 std::span<const LaneKernel> avx2_lane_kernels();
 std::span<const LaneKernel> avx512_lane_kernels();
 std::span<const LaneKernel> sha_ni_lane_kernels();
+std::span<const LaneKernel> avx512_sha_ni_lane_kernels();
 #endif
 
 }  // namespace weir::hash

@@ -21,63 +21,8 @@ namespace weir::hash {
 namespace {
 
 #include "hash/lane_rounds.inc"
+#include "hash/lane_sha_ni.inc"
 #include "hash/lane_single.inc"
-
-// A stream's eight words as the instructions want them, and the schedule's last sixteen.
-struct Sha256Stream {
-    __m128i abef, cdgh;
-    __m128i schedule[4];
-    __m128i abef_before, cdgh_before;
-
-    WEIR_INLINE void load(const std::uint32_t* words) {
-        const __m128i abcd = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
-        const __m128i efgh = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + 4));
-        const __m128i badc = _mm_shuffle_epi32(abcd, 0xb1);
-        const __m128i hgfe = _mm_shuffle_epi32(efgh, 0x1b);
-        abef = _mm_alignr_epi8(badc, hgfe, 8);
-        cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
-    }
-    WEIR_INLINE void store(std::uint32_t* words) const {
-        const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-        const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-        const __m128i abcd = _mm_blend_epi16(feba, dchg, 0xf0);
-        const __m128i efgh = _mm_alignr_epi8(dchg, feba, 8);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(words), abcd);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(words + 4), efgh);
-    }
-    WEIR_INLINE void begin_block() {
-        abef_before = abef;
-        cdgh_before = cdgh;
-    }
-    // Rounds 4 * Quad to 4 * Quad + 3 over the block at `data`.
-    template <unsigned Quad>
-    WEIR_INLINE void quad(const std::byte* data) {
-        __m128i& words = schedule[Quad % 4];
-        if constexpr (Quad < 4) {
-            const __m128i order =
-                _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-            words = _mm_shuffle_epi8(
-                _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + std::size_t{16} * Quad)),
-                order);
-        } else {
-            const __m128i w12 = schedule[(Quad + 1) % 4];
-            const __m128i w8 = schedule[(Quad + 2) % 4];
-            const __m128i w4 = schedule[(Quad + 3) % 4];
-            const __m128i sum =
-                _mm_add_epi32(_mm_sha256msg1_epu32(words, w12), _mm_alignr_epi8(w4, w8, 4));
-            words = _mm_sha256msg2_epu32(sum, w4);
-        }
-        const __m128i roots = _mm_load_si128(
-            reinterpret_cast<const __m128i*>(sha256_roots.data() + std::size_t{4} * Quad));
-        const __m128i added = _mm_add_epi32(words, roots);
-        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, added);
-        abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(added, 0x0e));
-    }
-    WEIR_INLINE void end_block() {
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
-    }
-};
 
 struct Md5Stream {
     Md5State<Single> state, before;
