@@ -45,6 +45,8 @@ struct Limits {
     std::size_t body_buffers_max = 192;  // all bodies together; a body waits for a free buffer
     std::size_t body_buffers_per_request_max = 3;  // one receiving, one hashing, one being written
     std::size_t body_buffer_queue_max = 4096;  // bodies that wait for one; more are 503 SlowDown
+    // So long a buffer waits for those of other bodies to be hashed with, once its own body waits.
+    std::size_t hash_patience_ms = 5;
     // XML that is being received or sent, all requests together; more are answered 503 SlowDown.
     std::size_t xml_memory_bytes_max = 256 * MiB;
     std::size_t blocking_threads_max = 64;

@@ -1,6 +1,7 @@
 #pragma once
 // Many digests of one stream in one pass: bytes are fed in steps that stay in the processor's
-// cache, so memory is read once however many digests there are.
+// cache, so memory is read once however many digests there are. Several streams can take their
+// steps together, which shares the cost of MD5 and SHA-256 among them (hash/lane_stream.h).
 //
 // A Digester is owned by whoever receives the stream and used by one thread at a time; successive
 // updates may come from different threads, and different Digesters share nothing. It can be moved,
@@ -16,6 +17,8 @@
 #include <vector>
 
 #include "hash/algorithm.h"
+#include "hash/block_crcs.h"
+#include "hash/lane_stream.h"
 
 namespace weir::hash {
 
@@ -36,6 +39,18 @@ class Digests {
     std::array<std::optional<std::string>, algorithm_count> digests_;
 };
 
+class Digester;
+
+// The next bytes of one stream, and who is to see them.
+struct DigesterInput {
+    Digester* digester;
+    BlockCrcs* block_crcs = nullptr;                      // fed too, if there is one
+    std::vector<std::span<const std::byte>> pieces = {};  // in this order
+};
+
+// Feeds any number of streams, no stream twice; each as if it were fed alone.
+void update_together(std::span<const DigesterInput> inputs);
+
 class Digester {
   public:
     explicit Digester(AlgorithmSet algorithms);
@@ -51,6 +66,7 @@ class Digester {
     Digests finish();
 
   private:
+    friend void update_together(std::span<const DigesterInput> inputs);
     class Stream;
     class CrcStream;
     class EvpStream;
@@ -58,9 +74,12 @@ class Digester {
     class XxhStream;
 
     static std::unique_ptr<Stream> make_stream(Algorithm algorithm);
+    // What is no matter of lanes.
+    void update_streams(std::span<const std::byte> bytes);
 
     AlgorithmSet algorithms_;
-    std::vector<std::unique_ptr<Stream>> streams_;  // one for each algorithm
+    std::optional<LaneStream> lanes_;               // MD5, SHA-256
+    std::vector<std::unique_ptr<Stream>> streams_;  // one for each other algorithm
 };
 
 // The raw digest of bytes that are all there.

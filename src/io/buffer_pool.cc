@@ -1,5 +1,6 @@
 #include "io/buffer_pool.h"
 
+#include <algorithm>
 #include <new>
 
 #include "base/check.h"
@@ -69,14 +70,20 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
         if (!waiting_.empty()) {
             next = std::move(waiting_.begin()->second);
             waiting_.erase(waiting_.begin());
-        } else if (free_.size() >= idle_max) {
-            ::operator delete[](bytes.data(), alignment);
-            --made_;
         } else {
             free_.push_back(bytes.data());
+            trim();
         }
     }
     if (next) next(Buffer(this, bytes));
+}
+
+void BufferPool::trim() {
+    while (free_.size() > std::max(idle_max, made_ - free_.size())) {
+        ::operator delete[](free_.back(), alignment);
+        free_.pop_back();
+        --made_;
+    }
 }
 
 std::size_t BufferPool::waiting() const {

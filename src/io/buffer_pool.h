@@ -67,8 +67,10 @@ class BufferPool {
     friend class Buffer;
     void give_back(std::span<std::byte> bytes);
     Buffer take() REQUIRES(mutex_);
+    void trim() REQUIRES(mutex_);
 
-    // Free buffers beyond this many go back to the system, so that an idle server is small.
+    // Free buffers beyond this many, and beyond as many as are in use, go back to the system: an
+    // idle server is small, and a busy one does not fault pages in all the time.
     static constexpr std::size_t idle_max = 8;
 
     const std::size_t buffer_bytes_, buffers_max_, waiting_max_;

@@ -6,6 +6,7 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
                                       const blob::local::Store& blobs,
                                       const store::ObjectStore& store, const io::BlockingPool& pool,
                                       const io::BufferPool& buffers,
+                                      const hash::LaneScheduler& lanes,
                                       const io::ByteBudget& xml_memory,
                                       const http::Server& s3_server) {
     return {
@@ -22,6 +23,8 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
         {"body-buffer-bytes", limits.body_buffer_bytes, {}},
         {"body-buffers-max", limits.body_buffers_max, [&] { return buffers.in_use(); }},
         {"body-buffer-queue-max", limits.body_buffer_queue_max, [&] { return buffers.waiting(); }},
+        {"hash-lanes", lanes.lanes(), [&] { return lanes.stats().waiting; }},
+        {"hash-patience-ms", limits.hash_patience_ms, {}},
         {"xml-memory-bytes-max", limits.xml_memory_bytes_max, [&] { return xml_memory.in_use(); }},
         {"blocking-threads-max", limits.blocking_threads_max, [&] { return pool.threads(); }},
         {"blocking-queue-max", limits.blocking_queue_max, [&] { return pool.queued(); }},

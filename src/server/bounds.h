@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/metrics.h"
 #include "blob/local/store.h"
+#include "hash/lane_scheduler.h"
 #include "http/server.h"
 #include "io/blocking_pool.h"
 #include "io/buffer_pool.h"
@@ -22,6 +23,7 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
                                       const blob::local::Store& blobs,
                                       const store::ObjectStore& store, const io::BlockingPool& pool,
                                       const io::BufferPool& buffers,
+                                      const hash::LaneScheduler& lanes,
                                       const io::ByteBudget& xml_memory,
                                       const http::Server& s3_server);
 

@@ -16,6 +16,7 @@
 #include "blob/local/store.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "hash/lane_scheduler.h"
 #include "http/server.h"
 #include "inspect/data_directory.h"
 #include "io/blocking_pool.h"
@@ -29,6 +30,7 @@
 #include "server/admin.h"
 #include "server/bounds.h"
 #include "server/damage_metrics.h"
+#include "server/lane_metrics.h"
 #include "store/object_store.h"
 #include "store/orphans.h"
 #include "store/reclaimer.h"
@@ -225,6 +227,8 @@ Result<int> run(const Config& config) {
     io::BlockingPool pool(config.limits.blocking_threads_max, config.limits.blocking_queue_max);
     io::BufferPool buffers(config.limits.body_buffer_bytes, config.limits.body_buffers_max,
                            config.limits.body_buffer_queue_max);
+    hash::LaneScheduler lanes(
+        [&pool](std::function<void()> work) { return pool.submit(std::move(work)); });
     io::ByteBudget xml_memory(config.limits.xml_memory_bytes_max);
     TRY(const std::unique_ptr<net::TlsContext> tls, make_tls(config, *directory, disk));
     net::Cores cores(config.threads);
@@ -232,6 +236,7 @@ Result<int> run(const Config& config) {
                          .keys = *keys,
                          .pool = pool,
                          .buffers = buffers,
+                         .lanes = lanes,
                          .xml_memory = xml_memory,
                          .limits = config.limits,
                          .clock = clock,
@@ -251,16 +256,17 @@ Result<int> run(const Config& config) {
     http::Server s3_server(parts);
     TRY_VOID(s3_server.listen_tcp(listen));
 
-    const std::vector<BoundInUse> bounds =
-        bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, xml_memory, s3_server);
+    const std::vector<BoundInUse> bounds = bounds_in_use(config.limits, *kv, *blobs, store, pool,
+                                                         buffers, lanes, xml_memory, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
     const std::unique_ptr<prometheus::Collectable> damage_metrics = collect_damage(store.damage());
+    const std::unique_ptr<prometheus::Collectable> lane_metrics = collect_lanes(lanes);
     const Admin::Parts admin_parts{
         .store = store,
         .keys = *keys,
         .pool = pool,
         .clock = clock,
-        .metrics = {&metrics, bound_metrics.get(), damage_metrics.get()},
+        .metrics = {&metrics, bound_metrics.get(), damage_metrics.get(), lane_metrics.get()},
         .writer = writer,
         .bounds = bounds,
         .ready = [&] { return !s3_server.draining(); },

@@ -70,16 +70,20 @@ Result<void> BodyWriter::open_blob() {
     return {};
 }
 
-Result<void> BodyWriter::store(std::span<const std::byte> bytes) {
+Result<void> BodyWriter::write_to_blob(std::span<const std::byte> bytes) {
     if (plan_.slot && size_bytes_ + bytes.size() > plan_.slot->length_max)
         return fail(Code::invalid_request, "The part is longer than its Content-Length said");
     return writer_->write_at(base_offset_ + size_bytes_, bytes);
 }
 
 Result<void> BodyWriter::write(std::span<const std::byte> bytes) {
+    const hash::DigesterInput input = digester_input({bytes});
+    hash::update_together({&input, 1});
+    return store(bytes);
+}
+
+Result<void> BodyWriter::store(std::span<const std::byte> bytes) {
     if (bytes.empty()) return {};
-    digester_.update(bytes);
-    block_crcs_.update(bytes);
     if (stays_inline(bytes.size())) {
         inline_bytes_.append(as_text(bytes));
         size_bytes_ += bytes.size();
@@ -90,7 +94,7 @@ Result<void> BodyWriter::write(std::span<const std::byte> bytes) {
         if (!inline_bytes_.empty()) TRY_VOID(writer_->write_at(0, as_bytes(inline_bytes_)));
         inline_bytes_.clear();
     }
-    TRY_VOID(store(bytes));
+    TRY_VOID(write_to_blob(bytes));
     size_bytes_ += bytes.size();
     return {};
 }

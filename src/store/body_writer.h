@@ -91,6 +91,14 @@ class BodyWriter {
     BodyWriter(const Context& context, InFlight& in_flight, Plan plan);
 
     Result<void> write(std::span<const std::byte> bytes);
+
+    // The same in two halves that may run at the same time on two threads: feeding this input
+    // (hash/lane_scheduler.h), with the same bytes in the same order, and store().
+    hash::DigesterInput digester_input(std::vector<std::span<const std::byte>> pieces) {
+        return {.digester = &digester_, .block_crcs = &block_crcs_, .pieces = std::move(pieces)};
+    }
+    Result<void> store(std::span<const std::byte> bytes);
+
     // Whether writing so many bytes may block on a disk; else they only go to memory.
     bool may_block(std::size_t bytes) const { return !stays_inline(bytes); }
     std::uint64_t size_bytes() const { return size_bytes_; }
@@ -105,7 +113,7 @@ class BodyWriter {
   private:
     bool stays_inline(std::size_t more) const;
     Result<void> open_blob();
-    Result<void> store(std::span<const std::byte> bytes);
+    Result<void> write_to_blob(std::span<const std::byte> bytes);
 
     const Context& context_;
     InFlight& in_flight_;

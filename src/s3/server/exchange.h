@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "hash/lane_scheduler.h"
 #include "http/body_reader.h"
 #include "http/message.h"
 #include "io/blocking_pool.h"
@@ -28,6 +29,7 @@ struct Exchange {
     http::BodyReader& body;
     io::BlockingPool& pool;
     io::BufferPool& buffers;
+    hash::LaneScheduler& lanes;
     io::ByteBudget& xml_memory;
     const Limits& limits;
     store::ObjectStore& store;

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "net/blocking.h"
-#include "s3/server/background_job.h"
+#include "s3/server/body_job.h"
 
 namespace weir::s3 {
 namespace {
@@ -90,17 +90,21 @@ net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out, bool& pau
     co_return filled;
 }
 
-Result<void> Payload::consume(std::span<const std::byte> raw, store::BodyWriter& writer) {
-    if (writer.size_bytes() + raw.size() > put_bytes_max + small_bytes_max)
-        return fail(Code::entity_too_large);
-    if (!decoder_) return writer.write(raw);
+Result<std::vector<std::span<const std::byte>>> Payload::decode(std::span<const std::byte> raw,
+                                                                std::uint64_t before) {
+    if (before + raw.size() > put_bytes_max + small_bytes_max) return fail(Code::entity_too_large);
+    std::vector<std::span<const std::byte>> pieces;
+    if (!decoder_) {
+        pieces.push_back(raw);
+        return pieces;
+    }
     while (!raw.empty()) {
         TRY(const ChunkedDecoder::Step step, decoder_->next(raw));
         CHECK(step.consumed > 0 && step.consumed <= raw.size());
-        TRY_VOID(writer.write(step.payload));
+        if (!step.payload.empty()) pieces.push_back(step.payload);
         raw = raw.subspan(step.consumed);
     }
-    return {};
+    return pieces;
 }
 
 Result<void> Payload::finish() {
@@ -111,25 +115,39 @@ Result<void> Payload::finish() {
 
 net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
     if (size_bytes_ && *size_bytes_ <= small_bytes_max) {
-        std::vector<std::byte> raw(*size_bytes_ + (decoder_ ? chunked_overhead(*size_bytes_) : 0) +
-                                   1);
-        for (;;) {
-            CO_TRY(const std::size_t count, co_await fill(raw));
-            const std::span<const std::byte> received = std::span(raw).first(count);
-            auto write = [&] { return consume(received, writer); };
-            Result<void> written = writer.may_block(received.size())
-                                       ? co_await net::run_blocking(exchange_->pool, write)
-                                       : write();
-            CO_TRY_VOID(std::move(written));
-            if (count < raw.size()) break;
-        }
-        co_return finish();
+        CO_TRY_VOID(co_await write_small(writer));
+    } else {
+        CO_TRY_VOID(co_await write_large(writer));
     }
+    co_return finish();
+}
+
+net::Task<Result<void>> Payload::write_small(store::BodyWriter& writer) {
+    std::vector<std::byte> raw(*size_bytes_ + (decoder_ ? chunked_overhead(*size_bytes_) : 0) + 1);
+    for (;;) {
+        CO_TRY(const std::size_t count, co_await fill(raw));
+        const std::span<const std::byte> received = std::span(raw).first(count);
+        auto write = [&]() -> Result<void> {
+            TRY(const auto pieces, decode(received, writer.size_bytes()));
+            for (const std::span<const std::byte> piece : pieces) TRY_VOID(writer.write(piece));
+            return {};
+        };
+        Result<void> written = writer.may_block(received.size())
+                                   ? co_await net::run_blocking(exchange_->pool, write)
+                                   : write();
+        CO_TRY_VOID(std::move(written));
+        if (count < raw.size()) co_return Result<void>();
+    }
+}
+
+net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
     const net::Executor executor = co_await boost::asio::this_coro::executor;
-    BackgroundJob job(exchange_->pool, executor);
+    BodyJob job(*exchange_, executor, writer);
     Result<void> outcome;
     io::Buffer writing;  // what the job reads
     bool paused = false;
+    // One buffer holds all of it: the client waits as soon as it has sent that.
+    if (size_bytes_ && *size_bytes_ <= exchange_->buffers.buffer_bytes()) job.hurry();
     for (;;) {
         std::vector<std::byte> after_pause;
         if (paused) {
@@ -142,14 +160,18 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
             if (count == 0) break;
             after_pause.resize(count);
         }
-        const std::chrono::milliseconds patience(exchange_->limits.stall_timeout_ms);
-        Result<io::Buffer> acquired = co_await net::acquire_buffer(exchange_->buffers, patience);
-        if (!acquired) {
-            outcome = co_await job.wait();
-            if (outcome) outcome = fail(std::move(acquired).error());
-            break;
+        io::Buffer receiving = exchange_->buffers.try_acquire();
+        if (!receiving) {
+            job.hurry();  // its buffer may be what others wait for
+            const std::chrono::milliseconds patience(exchange_->limits.stall_timeout_ms);
+            Result<io::Buffer> given = co_await net::acquire_buffer(exchange_->buffers, patience);
+            if (!given) {
+                outcome = co_await job.wait();
+                if (outcome) outcome = fail(std::move(given).error());
+                break;
+            }
+            receiving = *std::move(given);
         }
-        io::Buffer receiving = *std::move(acquired);
         std::ranges::copy(after_pause, receiving.bytes().begin());
         const Result<std::size_t> count =
             co_await fill(receiving.bytes().subspan(after_pause.size()), paused);
@@ -161,11 +183,11 @@ net::Task<Result<void>> Payload::write_to(store::BodyWriter& writer) {
         if (bytes == 0 && paused) continue;
         if (bytes == 0) break;
         writing = std::move(receiving);
-        job.start(
-            [this, &writer, raw = writing.bytes().first(bytes)] { return consume(raw, writer); });
+        const std::span<const std::byte> raw = writing.bytes().first(bytes);
+        auto decode_it = [this, raw, before = writer.size_bytes()] { return decode(raw, before); };
+        job.start(std::move(decode_it), !exchange_->body.at_end());
     }
-    CO_TRY_VOID(std::move(outcome));
-    co_return finish();
+    co_return outcome;
 }
 
 net::Task<Result<Payload::Whole>> Payload::read_whole(std::size_t bytes_max) {

@@ -1,7 +1,8 @@
 #pragma once
 // The payload of a request: its HTTP body, out of aws-chunked where it came in that, checked
-// against what the client said of it. Large payloads go to a store::BodyWriter, hashed and written
-// by the blocking pool while the next buffer is received; small ones come whole.
+// against what the client said of it. Large payloads go to a store::BodyWriter, hashed together
+// with other bodies and written by the blocking pool while the next buffer is received; small ones
+// come whole.
 //
 // Belongs to one request, on its core.
 
@@ -49,8 +50,11 @@ class Payload {
     net::Task<Result<std::size_t>> fill(std::span<std::byte> out);
     // The same, but less as well, and `paused`, when the client has paused.
     net::Task<Result<std::size_t>> fill(std::span<std::byte> out, bool& paused);
-    // Raw bytes of the body, decoded, to the writer.
-    Result<void> consume(std::span<const std::byte> raw, store::BodyWriter& writer);
+    net::Task<Result<void>> write_small(store::BodyWriter& writer);
+    net::Task<Result<void>> write_large(store::BodyWriter& writer);
+    // Raw bytes of the body as the payload that they hold; `before` bytes of it came before.
+    Result<std::vector<std::span<const std::byte>>> decode(std::span<const std::byte> raw,
+                                                           std::uint64_t before);
     Result<void> finish();
 
     Exchange* exchange_;

@@ -193,6 +193,7 @@ net::Task<http::Response> Service::handle(const http::RequestHead& head, http::B
                       .body = body,
                       .pool = parts_.pool,
                       .buffers = parts_.buffers,
+                      .lanes = parts_.lanes,
                       .xml_memory = parts_.xml_memory,
                       .limits = parts_.limits,
                       .store = parts_.store,

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "hash/lane_scheduler.h"
 #include "http/server.h"
 #include "io/blocking_pool.h"
 #include "io/buffer_pool.h"
@@ -31,6 +32,7 @@ class Service final : public http::Handler {
         const auth::KeyStore& keys;
         io::BlockingPool& pool;
         io::BufferPool& buffers;
+        hash::LaneScheduler& lanes;
         io::ByteBudget& xml_memory;
         const Limits& limits;
         const Clock& clock;

@@ -1,0 +1,106 @@
+#pragma once
+// Lets the buffers of many bodies gather, so that their digests share the lanes of a vector:
+// sixteen bodies' MD5 and SHA-256 cost little more than one's.
+//
+// Whoever receives a body registers it, posts a buffer, and goes on receiving the next one. What
+// was posted runs as one group, on one thread, as soon as nothing is gained by waiting: every body
+// that is expected to post has posted, the lanes are full, or somebody is in a hurry. A body that a
+// hurried group went without is not expected again before it posts, so one that its client feeds
+// slowly delays others once, not always. A body alone waits for nobody.
+//
+// There is no clock in here and no thread. A job waits until its owner says hurry(), if nothing
+// else starts it: so an owner that has nothing else to do, or holds what others wait for, must say
+// it, after as much patience as it likes.
+//
+// Owned by main(), outlives its bodies. Everything is safe from any thread; a Body is used by one
+// thread at a time. No call blocks longer than it takes to note something down, unless `submit`
+// does.
+
+#include <cstdint>
+#include <functional>
+#include <unordered_set>
+#include <vector>
+
+#include "base/mutex.h"
+#include "hash/digester.h"
+
+namespace weir::hash {
+
+class LaneScheduler {
+  public:
+    class Body;
+
+    // Hands work to some thread; false if it cannot take more (io::BlockingPool::submit).
+    using Submit = std::function<bool(std::function<void()>)>;
+    explicit LaneScheduler(Submit submit, std::size_t lanes = lanes_worth_gathering());
+    ~LaneScheduler();
+    LaneScheduler(const LaneScheduler&) = delete;
+    LaneScheduler& operator=(const LaneScheduler&) = delete;
+
+    std::size_t lanes() const { return lanes_; }
+
+    struct Stats {
+        std::size_t bodies = 0;    // registered
+        std::size_t waiting = 0;   // jobs that gather; fewer than lanes()
+        std::uint64_t groups = 0;  // that ran, ever
+        std::uint64_t jobs = 0;    // in them
+    };
+    Stats stats() const;
+
+  private:
+    using Done = std::function<void(bool)>;
+    struct Job {
+        Body* body;
+        DigesterInput input;
+        Done done;
+    };
+    using Group = std::vector<Job>;
+
+    // The jobs that gather, if they are to run now; else none.
+    Group take_if_complete() REQUIRES(mutex_);
+    Group take() REQUIRES(mutex_);
+    void start(Group group) EXCLUDES(mutex_);
+    void end(Group& group, bool hashed) EXCLUDES(mutex_);
+
+    const Submit submit_;
+    const std::size_t lanes_;
+    mutable Mutex mutex_;
+    Group gathering_ GUARDED_BY(mutex_);
+    // Bodies that are expected to post and have no job; besides those, the ones that are in a group
+    // that runs, unless that was their last.
+    std::unordered_set<Body*> expected_ GUARDED_BY(mutex_);
+    std::size_t running_ GUARDED_BY(mutex_) = 0;
+    Stats stats_ GUARDED_BY(mutex_);
+};
+
+// A body that is being received.
+class LaneScheduler::Body {
+  public:
+    explicit Body(LaneScheduler& scheduler);
+    // Its job must have ended.
+    ~Body();
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+
+    enum class More { expected, none };
+
+    // Feeds `input` at some time on some thread; then, on that thread, or on this one before
+    // post() returns, calls `done`: false if no thread could be had, and nothing was fed. What
+    // `input` refers to must live until then. The job before must have ended.
+    void post(DigesterInput input, More more, std::function<void(bool)> done);
+
+    // What this body has posted waits no longer; if it has no job, what it posts next will not.
+    void hurry();
+
+  private:
+    friend class LaneScheduler;
+    enum class State { idle, gathering, running };
+
+    LaneScheduler& scheduler_;
+    // Guarded by the scheduler's lock.
+    State state_ = State::idle;
+    bool hurried_ = false;
+    bool last_ = false;
+};
+
+}  // namespace weir::hash

@@ -1,0 +1,58 @@
+#pragma once
+// A buffer of a body on its way to its digests, where it may wait for the buffers of other bodies
+// to be hashed with (hash/lane_scheduler.h), and to the disk at the same time, while its coroutine
+// receives the next one. One buffer at a time.
+//
+// Used on one core. Whatever the work refers to must live until wait() has returned, so wait()
+// before leaving, always.
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "hash/lane_scheduler.h"
+#include "s3/server/background_job.h"
+#include "s3/server/exchange.h"
+#include "store/body_writer.h"
+
+namespace weir::s3 {
+
+class BodyJob {
+  public:
+    BodyJob(Exchange& exchange, net::Executor executor, store::BodyWriter& writer);
+
+    // Runs on the blocking pool: the pieces of the body that a buffer holds.
+    using Decode = std::function<Result<std::vector<std::span<const std::byte>>>()>;
+
+    // The job before must have been waited for. `more` is whether another buffer is to be expected.
+    // A full pool shows in wait(), as slow_down.
+    void start(Decode decode, bool more);
+    // The outcome of what was started last; success if nothing was. Has a little patience with
+    // other bodies, then hurries.
+    net::Task<Result<void>> wait();
+    // Does not wait for other bodies any longer, or the next time if it does not now.
+    void hurry() { body_.hurry(); }
+
+  private:
+    // The core's alone: whoever hashed only posts to it.
+    struct Hashing {
+        boost::asio::steady_timer timer;  // ended by the hashing's end
+        std::optional<bool> ended;        // false: no thread was to be had
+    };
+
+    net::Task<bool> wait_for_digests();
+
+    const std::chrono::milliseconds patience_;
+    net::Executor executor_;
+    store::BodyWriter& writer_;
+    BackgroundJob storing_;
+    std::shared_ptr<Hashing> hashing_;
+    bool posted_ = false;  // written by the job, read once that has been waited for
+    hash::LaneScheduler::Body body_;
+};
+
+}  // namespace weir::s3
