@@ -149,6 +149,10 @@ net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
     // One buffer holds all of it: the client waits as soon as it has sent that.
     if (size_bytes_ && *size_bytes_ <= exchange_->buffers.buffer_bytes()) job.hurry();
     for (;;) {
+        if (exchange_->body.at_end()) {
+            outcome = co_await job.wait();
+            break;
+        }
         std::vector<std::byte> after_pause;
         if (paused) {
             // Without a buffer until the client goes on.
@@ -162,12 +166,15 @@ net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
         }
         io::Buffer receiving = exchange_->buffers.try_acquire();
         if (!receiving) {
-            job.hurry();  // its buffer may be what others wait for
+            // Who keeps a buffer while it waits for another may wait for one who does the same.
+            job.hurry();
+            outcome = co_await job.wait();
+            writing.reset();
+            if (!outcome) break;
             const std::chrono::milliseconds patience(exchange_->limits.stall_timeout_ms);
             Result<io::Buffer> given = co_await net::acquire_buffer(exchange_->buffers, patience);
             if (!given) {
-                outcome = co_await job.wait();
-                if (outcome) outcome = fail(std::move(given).error());
+                outcome = fail(std::move(given).error());
                 break;
             }
             receiving = *std::move(given);
