@@ -94,7 +94,8 @@ Result<void> transact(const Context& context, kv::PartitionId partition,
         }
         const Code code = committed.error().code();
         if (code == Code::not_found) return fail(Code::no_such_bucket);
-        if (code == Code::slow_down) return fail(std::move(committed).error());
+        if (code == Code::slow_down || code == Code::read_only)
+            return fail(std::move(committed).error());
         if (code != Code::conflict) {
             outcome = Fate::unknown;
             if (code == Code::unavailable && transaction.proof()) {
