@@ -67,6 +67,7 @@ constexpr std::array<CodeInfo, code_count> table{{
     {Code::would_block, "would_block", 500, "InternalError", EWOULDBLOCK, true, "We encountered an internal error. Please try again."},
     {Code::slow_down, "slow_down", 503, "SlowDown", EAGAIN, true, "Please reduce your request rate."},
     {Code::unavailable, "unavailable", 503, "ServiceUnavailable", EAGAIN, true, "Service is unable to handle request."},
+    {Code::read_only, "read_only", 503, "ServiceUnavailable", EROFS, true, "The store cannot write at the moment; the server's log says why."},
     {Code::timeout, "timeout", 503, "ServiceUnavailable", ETIMEDOUT, true, "Service is unable to handle request in time."},
     {Code::cancelled, "cancelled", 503, "ServiceUnavailable", ECANCELED, true, "The request was cancelled."},
     {Code::corrupt, "corrupt", 500, "InternalError", EIO, false, "The stored bytes failed their checksum; the server's log says which."},
@@ -91,7 +92,7 @@ Error errno_error(std::string_view what, int error_number) {
     if (error_number == ENOSPC || error_number == EDQUOT) code = Code::no_space;
     if (error_number == ENOENT) code = Code::not_found;
     if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM)
-        code = Code::slow_down;
+        code = Code::unavailable;
     return Error(code, fmt::format("{}: {}", what, std::generic_category().message(error_number)));
 }
 

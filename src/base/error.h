@@ -71,6 +71,7 @@ enum class Code : std::uint8_t {
     would_block,  // the answer is not in memory: ask again from a thread that may wait
     slow_down,    // a bound is reached: the client retries later
     unavailable,  // draining, or an engine that cannot be reached
+    read_only,    // a write failed before, and the cause is not gone: nothing was tried
     timeout,
     cancelled,
     corrupt,  // bytes that are not what was written

@@ -63,8 +63,9 @@ class Writer {
     // an upload is readable after sync() already, and sealed when the upload completes.
     virtual Result<void> seal(std::uint64_t size_bytes) = 0;
 
-    // Removes the blob; errors are only logged, since the orphan check will find it.
-    virtual void discard() = 0;
+    // Removes the blob. False, with the reason in the log, if it could not: try remove() later, or
+    // leave it to the orphan check of the next start.
+    virtual bool discard() = 0;
 };
 
 // Bytes [offset, offset + length) of a file that stays open as long as the range is held.

@@ -69,7 +69,7 @@ struct Committed {
 
 // Called once, from a thread of the engine's: keep it short and never block in it. Code::conflict
 // when a condition did not hold; not_found when the partition does not exist; slow_down when too
-// many batches wait.
+// many batches wait; read_only when a write failed before and the cause is not gone.
 using CommitDone = std::function<void(Result<Committed>)>;
 
 // Keys from `begin` up to but not including `end` (empty: to the end of the partition).

@@ -1,13 +1,18 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -101,6 +106,106 @@ TEST(RocksDbEngine, RefusesAFolderThatIsInUse) {
     const auto second = rocksdb::Engine::open({.path = folder.path()}, Limits(), *log);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code(), Code::unavailable);
+}
+
+// No file grows while it lives: what is written fails with EFBIG.
+class NoFileGrows {
+  public:
+    NoFileGrows() {
+        ::signal(SIGXFSZ, SIG_IGN);
+        EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+        const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+    }
+    ~NoFileGrows() { EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0); }
+
+  private:
+    rlimit before_{};
+};
+
+// tests/faults does the same to a server, and more.
+TEST(RocksDbEngine, GoesOnByItselfWhenItsLogCanBeWrittenAgain) {
+    TemporaryFolder folder;
+    const PartitionId partition(9);
+    const auto commit = [&](rocksdb::Engine& engine,
+                            const std::string& key) -> std::optional<Code> {
+        Batch batch;
+        batch.put(key, std::string(100, 'x'));
+        const Result<Committed> done = commit_and_wait(engine, partition, std::move(batch));
+        return done ? std::nullopt : std::optional(done.error().code());
+    };
+    {
+        const auto engine = open(folder.path());
+        ASSERT_TRUE(engine->create_partition(partition));
+        ASSERT_EQ(commit(*engine, "o1"), std::nullopt);
+        {
+            const NoFileGrows fault;
+            EXPECT_EQ(commit(*engine, "o2"), Code::io_error);
+            for (int i = 0; i < 5; ++i) {
+                EXPECT_EQ(commit(*engine, "o3"), Code::read_only);
+                EXPECT_TRUE(engine->get(partition, "o1").value());
+                std::this_thread::sleep_for(std::chrono::milliseconds(60));
+            }
+            EXPECT_EQ(engine->trim_journal(partition, 1).error().code(), Code::read_only);
+        }
+        std::optional<Code> outcome;
+        for (int i = 0; i < 1000 && (outcome = commit(*engine, "o4")); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        EXPECT_EQ(outcome, std::nullopt);
+    }
+    const auto engine = open(folder.path());
+    EXPECT_TRUE(engine->get(partition, "o1").value());
+    EXPECT_FALSE(engine->get(partition, "o3").value()) << "what was refused was not tried";
+    EXPECT_TRUE(engine->get(partition, "o4").value());
+}
+
+// Readers wait while the database is opened anew, those that are inside already do not.
+TEST(RocksDbEngine, IsReadAllTheWhileItRecovers) {
+    TemporaryFolder folder;
+    const PartitionId partition(9);
+    const auto engine = open(folder.path());
+    ASSERT_TRUE(engine->create_partition(partition));
+    Batch batch;
+    for (int i = 0; i < 100; ++i) batch.put("o" + std::to_string(i), random_bytes(100));
+    ASSERT_TRUE(commit_and_wait(*engine, partition, std::move(batch)));
+    std::atomic<bool> stop = false;
+    std::atomic<int> read = 0;
+    std::vector<std::jthread> readers;
+    for (int reader = 0; reader < 3; ++reader)
+        readers.emplace_back([&] {
+            while (!stop) {
+                int rows = 0;
+                const Result<ScanEnd> seen = engine->scan(
+                    partition, prefix_range("o"), [&](std::string_view key, std::string_view) {
+                        EXPECT_TRUE(engine->get(partition, key).value());
+                        ++rows;
+                        return true;
+                    });
+                EXPECT_TRUE(seen);
+                EXPECT_EQ(rows, 100);
+                const auto now = engine->try_get(partition, "o1");
+                EXPECT_TRUE(now || now.error().code() == Code::would_block);
+                ++read;
+            }
+        });
+    for (int round = 0; round < 5; ++round) {
+        {
+            const NoFileGrows fault;
+            Batch refused;
+            refused.put("p", "x");
+            EXPECT_FALSE(commit_and_wait(*engine, partition, std::move(refused)));
+        }
+        for (int i = 0; i < 1000; ++i) {
+            Batch again;
+            again.put("p", "x");
+            if (commit_and_wait(*engine, partition, std::move(again))) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    }
+    stop = true;
+    readers.clear();
+    EXPECT_GT(read, 0);
+    EXPECT_TRUE(engine->get(partition, "p").value());
 }
 
 // Damage in a table file, which the running engine may never read again.

@@ -22,8 +22,11 @@ hash::AlgorithmSet without_crc64nvme(hash::AlgorithmSet algorithms) {
 
 UncommittedBlob::~UncommittedBlob() {
     if (!writer_) return;
-    writer_->discard();
-    in_flight_->end(bound_);
+    if (writer_->discard()) {
+        in_flight_->end(bound_);
+    } else {
+        in_flight_->leave({.blob = writer_->id(), .bound = bound_});
+    }
 }
 
 void UncommittedBlob::keep() {
@@ -32,7 +35,11 @@ void UncommittedBlob::keep() {
     in_flight_->end(bound_);
 }
 
-void UncommittedBlob::abandon() { writer_.reset(); }
+void UncommittedBlob::abandon() {
+    CHECK(writer_ != nullptr);
+    in_flight_->leave({.blob = writer_->id(), .bound = bound_});
+    writer_.reset();
+}
 
 BodyWriter::BodyWriter(const Context& context, InFlight& in_flight, Plan plan)
     : context_(context),

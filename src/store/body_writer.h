@@ -49,7 +49,7 @@ class UncommittedBlob {
     blob::Writer& writer() { return *writer_; }
     // A commit refers to it now.
     void keep();
-    // Nobody knows whether a commit refers to it: the orphan check of the next start will.
+    // Nobody knows whether a commit refers to it: the reclaimer will, or the next start.
     void abandon();
 
   private:

@@ -2,12 +2,15 @@
 // What every part of the store works with: the two engines, the clock, the log, the bounds, and who
 // we are. Filled once by whoever builds an ObjectStore; references must outlive it.
 
+#include <memory>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "blob/store.h"
 #include "kv/engine.h"
 #include "meta/version.h"
+#include "store/moments.h"
 
 namespace weir::store {
 
@@ -27,6 +30,7 @@ struct Context {
     const Limits& limits;
     Settings settings;
     meta::VersionSource source;
+    std::shared_ptr<Moments> moments = std::make_shared<Moments>();
 };
 
 }  // namespace weir::store

@@ -1,10 +1,12 @@
 #pragma once
 // The blobs of this start whose fate is still open: written, but neither committed nor discarded.
-// Its low-water mark is what the next start's orphan check begins at (store/orphans.h). Safe from
-// any thread.
+// Its low-water mark is what the next start's orphan check begins at (store/orphans.h). What a
+// fault left behind is given to the reclaimer, which decides it. Safe from any thread.
 
 #include <cstdint>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "blob/store.h"
@@ -27,6 +29,21 @@ class InFlight {
         MutexLock lock(mutex_);
         open_.erase(open_.find(bound));
     }
+    // A blob that could not be removed, or of which nobody knows whether it was committed.
+    struct Left {
+        blob::BlobId blob;
+        std::uint64_t bound = 0;
+    };
+    // Instead of end().
+    void leave(const Left& left) {
+        MutexLock lock(mutex_);
+        left_.push_back(left);
+    }
+    // All of them. The caller ends each, or leaves it again.
+    std::vector<Left> take_left() {
+        MutexLock lock(mutex_);
+        return std::exchange(left_, {});
+    }
     // Every blob of this start with a smaller sequence is committed or gone.
     std::uint64_t low_water() {
         MutexLock lock(mutex_);
@@ -37,6 +54,7 @@ class InFlight {
     const blob::Store& blobs_;
     Mutex mutex_;
     std::multiset<std::uint64_t> open_ GUARDED_BY(mutex_);
+    std::vector<Left> left_ GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::store

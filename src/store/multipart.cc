@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -16,8 +17,15 @@
 namespace weir::store {
 namespace {
 
-// A Complete that takes longer has died, and the upload is open again to whoever asks.
+// A Complete that takes longer has died, and the upload is open again to whoever asks. A time that
+// far ahead was another clock's, or this one jumped back; who still works finds the upload taken.
 constexpr UnixNanos completing_max_nanos = 60 * nanos_per_second;
+
+bool is_completing(const meta::UploadRecord& upload, UnixNanos now) {
+    const UnixNanos since = upload.completing_since_nanos();
+    return upload.state() == meta::UPLOAD_COMPLETING &&
+           std::max(since, now) - std::min(since, now) < completing_max_nanos;
+}
 
 struct UploadRow {
     std::string row;
@@ -118,10 +126,9 @@ Result<meta::PartRecord> ObjectStore::put_part(const Bucket& bucket, const PartI
         [&](Transaction& transaction) -> Result<void> {
             TRY(UploadRow upload, read_upload(transaction, part.key, part.upload_id));
             transaction.batch().require(upload.row, upload.bytes);
+            if (is_completing(upload.record, transaction.now()))
+                return fail(Code::operation_aborted, "The upload is being completed.");
             if (upload.record.state() == meta::UPLOAD_COMPLETING) {
-                if (upload.record.completing_since_nanos() + completing_max_nanos >
-                    transaction.now())
-                    return fail(Code::operation_aborted, "The upload is being completed.");
                 upload.record.set_state(meta::UPLOAD_OPEN);
                 transaction.batch().put(upload.row, meta::encode(upload.record));
             }

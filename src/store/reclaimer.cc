@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/bytes.h"
+#include "base/random.h"
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/orphans.h"
@@ -78,6 +79,7 @@ void Reclaimer::run() {
 }
 
 Result<void> Reclaimer::run_once(UnixNanos now) {
+    TRY_VOID(settle_left());
     TRY_VOID(save_low_water());
     // One bucket's trouble is not the others'.
     Result<void> first_error;
@@ -108,7 +110,22 @@ Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos n
         if (!done && first_error) first_error = std::move(done);
         return {};
     }));
+    TRY_VOID(bring_forward(partition, now + context_.settings.reclaim_delay_nanos));
     return first_error;
+}
+
+// Rows whose time lies further ahead than a delay were put before the clock jumped back, or by
+// another clock: they wait for one delay from now, not until this clock is there.
+Result<void> Reclaimer::bring_forward(kv::PartitionId partition, UnixNanos latest) {
+    const kv::Range ahead{meta::garbage_row(latest + 1, 0),
+                          kv::prefix_range(std::string(1, meta::garbage_prefix)).end};
+    return kv::each_row(context_.kv, partition, ahead, [&](const kv::Row& row) -> Result<void> {
+        kv::Batch batch;
+        batch.remove(row.key);
+        batch.put(meta::garbage_row(latest, random_u64()), row.value);
+        TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(batch)));
+        return {};
+    });
 }
 
 Result<void> Reclaimer::reclaim_row(kv::PartitionId partition, const kv::Row& row) {
@@ -269,6 +286,29 @@ Result<void> Reclaimer::trim_journal(kv::PartitionId partition, UnixNanos now) {
     mark.put(std::string(meta::journal_low_water_row), std::move(value));
     TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(mark)));
     return context_.kv.trim_journal(partition, keep_from);
+}
+
+// What a fault left behind. A commit that succeeds says that those before it, of which nobody knew
+// whether they happened, are decided.
+Result<void> Reclaimer::settle_left() {
+    const std::vector<InFlight::Left> left = store_.in_flight().take_left();
+    if (left.empty()) return {};
+    Result<void> outcome = save_writer_low_water(context_.kv, writer_, low_water_saved_);
+    for (const InFlight::Left& each : left) {
+        if (outcome) outcome = settle(each.blob);
+        if (outcome) {
+            store_.in_flight().end(each.bound);
+        } else {
+            store_.in_flight().leave(each);
+        }
+    }
+    return outcome;
+}
+
+Result<void> Reclaimer::settle(blob::BlobId blob) {
+    TRY(const bool committed, is_committed(store_, blob));
+    if (committed) return {};
+    return context_.blobs.remove(blob);
 }
 
 Result<void> Reclaimer::save_low_water() {

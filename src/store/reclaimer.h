@@ -44,6 +44,7 @@ class Reclaimer {
   private:
     void run();
     Result<void> reclaim_partition(kv::PartitionId partition, UnixNanos now);
+    Result<void> bring_forward(kv::PartitionId partition, UnixNanos latest);
     Result<void> reclaim_row(kv::PartitionId partition, const kv::Row& row);
     Result<void> reclaim_blob(const meta::Extent& extent);
     Result<bool> release(kv::PartitionId home, const meta::Extent& extent);
@@ -53,6 +54,8 @@ class Reclaimer {
     Result<bool> drain_rows(kv::PartitionId partition);
     Result<void> drain_uploads(kv::PartitionId partition);
     Result<void> trim_journal(kv::PartitionId partition, UnixNanos now);
+    Result<void> settle_left();
+    Result<void> settle(blob::BlobId blob);
     Result<void> save_low_water();
 
     ObjectStore& store_;

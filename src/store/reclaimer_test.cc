@@ -52,6 +52,60 @@ TEST_P(Reclaiming, WaitsForTheDelay) {
     EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
 }
 
+TEST_P(Reclaiming, DoesNotWaitForAClockThatJumpedBack) {
+    const UnixNanos now = rig.clock().now(),
+                    delay = rig.store().context().settings.reclaim_delay_nanos;
+    rig.clock().set(now + 10 * Rig::day_nanos);
+    must(rig.put(bucket, "k", content(1, 20'000)));
+    must(rig.remove(bucket, "k"));
+    rig.clock().set(now);
+    Reclaimer reclaimer(rig.store(), rig.writer());
+    must(reclaimer.run_once(now));
+    EXPECT_EQ(rig.all_blobs().size(), 1u) << "not before a delay is over";
+    must(reclaimer.run_once(now + delay - 1));
+    EXPECT_EQ(rig.all_blobs().size(), 1u);
+    must(reclaimer.run_once(now + delay));
+    EXPECT_TRUE(rig.all_blobs().empty());
+    EXPECT_THAT(rig.rows_left(bucket.partition), ::testing::IsEmpty());
+}
+
+// Commits, and says of some that it does not know, before or after it did.
+class UnsureEngine final : public kv::ForwardingEngine {
+  public:
+    using ForwardingEngine::ForwardingEngine;
+    enum class Unsure { never, not_done, done } unsure = Unsure::never;
+
+    void commit(kv::PartitionId partition, kv::Batch batch, kv::CommitDone done) override {
+        if (unsure == Unsure::never)
+            return ForwardingEngine::commit(partition, std::move(batch), std::move(done));
+        if (unsure == Unsure::not_done) return done(fail(Code::io_error));
+        ForwardingEngine::commit(partition, std::move(batch), [done](const Result<kv::Committed>&) {
+            done(fail(Code::io_error));
+        });
+    }
+};
+
+TEST_P(Reclaiming, DecidesWhatAFailedCommitLeft) {
+    UnsureEngine engine(rig.kv());
+    rig.interpose(engine);
+    Reclaimer reclaimer(rig.store(), rig.writer());
+    engine.unsure = UnsureEngine::Unsure::done;
+    EXPECT_EQ(code_of(rig.put(bucket, "there", content(1, 20'000))), Code::io_error);
+    engine.unsure = UnsureEngine::Unsure::not_done;
+    EXPECT_EQ(code_of(rig.put(bucket, "not", content(2, 20'000))), Code::io_error);
+    EXPECT_EQ(rig.all_blobs().size(), 2u);
+    EXPECT_EQ(code_of(reclaimer.run_once(rig.clock().now())), Code::io_error)
+        << "nothing is decided before a commit succeeds";
+    EXPECT_EQ(rig.all_blobs().size(), 2u);
+    EXPECT_EQ(rig.store().in_flight().low_water(), 0u);
+    engine.unsure = UnsureEngine::Unsure::never;
+    must(reclaimer.run_once(rig.clock().now()));
+    EXPECT_EQ(rig.all_blobs().size(), 1u);
+    EXPECT_EQ(rig.store().in_flight().low_water(), 2u);
+    EXPECT_EQ(must(rig.get(bucket, "there")), content(1, 20'000));
+    EXPECT_EQ(code_of(rig.get(bucket, "not")), Code::no_such_key);
+}
+
 TEST_P(Reclaiming, OneBadRowDoesNotStopTheOthers) {
     const Bucket second = rig.bucket("zz");
     for (const Bucket& each : {bucket, second}) {

@@ -1,14 +1,13 @@
 #include "store/shared_blobs.h"
 
 #include <algorithm>
+#include <atomic>
 #include <shared_mutex>
 
 namespace weir::store {
-namespace {
-
 // Parts may still be arriving when their upload ends: from then on their writes fail, so that
 // nothing is written behind the end of what was sealed.
-class EndableWriter final : public blob::Writer {
+class SharedBlobs::EndableWriter final : public blob::Writer {
   public:
     explicit EndableWriter(std::unique_ptr<blob::Writer> writer) : writer_(std::move(writer)) {}
 
@@ -21,15 +20,19 @@ class EndableWriter final : public blob::Writer {
     Result<void> sync() override {
         const std::shared_lock lock(mutex_);
         if (ended_) return fail(Code::no_such_upload);
-        return writer_->sync();
+        Result<void> synced = writer_->sync();
+        if (!synced) sync_failed_ = true;
+        return synced;
     }
+    // What was synced before is durable; no later sync can prove anything.
+    bool sync_failed() const { return sync_failed_.load(); }
     Result<void> seal(std::uint64_t size_bytes) override {
         end();
         return writer_->seal(size_bytes);
     }
-    void discard() override {
+    bool discard() override {
         end();
-        writer_->discard();
+        return writer_->discard();
     }
 
   private:
@@ -41,7 +44,10 @@ class EndableWriter final : public blob::Writer {
     const std::unique_ptr<blob::Writer> writer_;
     std::shared_mutex mutex_;
     bool ended_ = false;
+    std::atomic<bool> sync_failed_ = false;
 };
+
+namespace {
 
 // A stride below this makes files of scraps; such parts are better off alone (or inline).
 constexpr std::uint64_t stride_bytes_min = 1 * MiB;
@@ -84,6 +90,7 @@ Result<std::optional<Slot>> SharedBlobs::take(const std::string& upload_id,
                           .has_parts = false});
     }
     Shared& blob = shared.back();
+    if (blob.writer->sync_failed()) return std::nullopt;
     if (size_bytes == 0 || size_bytes > blob.stride_bytes || !blob.taken.insert(part_number).second)
         return std::nullopt;
     return Slot{.writer = blob.writer,
@@ -115,8 +122,17 @@ std::set<std::string> SharedBlobs::with_parts(const std::string& upload_id) cons
 void SharedBlobs::forget(Shared& blob) {
     const bool unused = blob.writer.use_count() == 1;  // grows under our lock only
     if (!unused) return;
-    if (!blob.has_parts) blob.writer->discard();
-    in_flight_.end(blob.in_flight_bound);
+    if (!blob.has_parts)
+        discard(blob);
+    else
+        in_flight_.end(blob.in_flight_bound);
+}
+
+void SharedBlobs::discard(Shared& blob) {
+    if (blob.writer->discard())
+        in_flight_.end(blob.in_flight_bound);
+    else
+        in_flight_.leave({.blob = blob.writer->id(), .bound = blob.in_flight_bound});
 }
 
 void SharedBlobs::make_room() {
@@ -139,8 +155,10 @@ void SharedBlobs::end(const std::string& upload_id, const std::map<std::string, 
     for (Shared& blob : blobs) {
         const auto fate = fates.find(blob.writer->id().encode());
         if (fate == fates.end()) {
-            blob.writer->discard();
-        } else if (fate->second.end_bytes) {
+            discard(blob);
+            continue;
+        }
+        if (fate->second.end_bytes) {
             // What the object refers to was synced part by part: if this fails, only the space
             // behind it stays taken.
             if (Result<void> sealed = blob.writer->seal(*fate->second.end_bytes); !sealed)

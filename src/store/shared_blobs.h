@@ -54,9 +54,10 @@ class SharedBlobs {
     }
 
   private:
+    class EndableWriter;
     struct Shared {
         std::uint64_t stride_bytes = 0;
-        std::shared_ptr<blob::Writer> writer;
+        std::shared_ptr<EndableWriter> writer;
         std::uint64_t in_flight_bound = 0;
         std::set<std::uint32_t> taken;
         bool has_parts = false;  // committed, or may be
@@ -68,6 +69,7 @@ class SharedBlobs {
 
     void make_room() REQUIRES(mutex_);
     void forget(Shared& blob);
+    void discard(Shared& blob);
 
     InFlight& in_flight_;
     mutable Mutex mutex_;

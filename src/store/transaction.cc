@@ -1,5 +1,6 @@
 #include "store/transaction.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -94,7 +95,8 @@ Result<void> transact(const Context& context, kv::PartitionId partition,
         }
         const Code code = committed.error().code();
         if (code == Code::not_found) return fail(Code::no_such_bucket);
-        if (code == Code::slow_down) return fail(std::move(committed).error());
+        if (code == Code::slow_down || code == Code::read_only)
+            return fail(std::move(committed).error());
         if (code != Code::conflict) {
             outcome = Fate::unknown;
             if (code == Code::unavailable && transaction.proof()) {
@@ -126,16 +128,16 @@ Result<KeyChange> KeyChange::read(Transaction& transaction, std::string key) {
     change.head_ = object ? std::move(object) : std::move(delete_marker);
     transaction.batch().require(current, std::move(object_bytes));
     transaction.batch().require(marker, std::move(marker_bytes));
+    const meta::Version* head = change.head_ ? &change.head_->version() : nullptr;
+    const Context& context = transaction.context();
+    const UnixNanos at_least = head != nullptr ? head->time_nanos() + 1 : 0;
+    const UnixNanos moment = context.moments->take(std::max(transaction.now(), at_least));
+    change.next_version_ = meta::next_version(moment, head, context.source);
     return change;
 }
 
 const meta::ObjectRecord* KeyChange::object() const {
     return head_ && !head_->delete_marker() ? &*head_ : nullptr;
-}
-
-meta::Version KeyChange::next_version() const {
-    return meta::next_version(moment_, head_ ? &head_->version() : nullptr,
-                              transaction_.context().source);
 }
 
 std::string KeyChange::head_row() const {
@@ -195,7 +197,7 @@ Result<void> KeyChange::drop_null_at() {
 
 Result<void> KeyChange::put(meta::ObjectRecord& record, meta::JournalOperation operation) {
     const bool keep_versions = transaction_.fence().versioning() == meta::VERSIONING_ENABLED;
-    *record.mutable_version() = next_version();
+    *record.mutable_version() = next_version_;
     record.set_null_version(!keep_versions);
     record.set_last_modified_nanos(transaction_.now());
     record.clear_null_at();

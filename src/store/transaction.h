@@ -42,8 +42,6 @@ class Transaction {
     kv::PartitionId partition() const { return partition_; }
     const meta::BucketFence& fence() const { return fence_.record; }
     UnixNanos now() const { return now_; }
-    // One for each version that the transaction makes, so that no two have the same id.
-    UnixNanos take_moment() { return now_ + moments_taken_++; }
 
     kv::Batch& batch() { return batch_; }
     Result<std::optional<std::string>> get(const std::string& key) {
@@ -70,7 +68,6 @@ class Transaction {
     kv::PartitionId partition_;
     Fence fence_;
     UnixNanos now_;
-    UnixNanos moments_taken_ = 0;
     kv::Batch batch_;
     meta::Garbage garbage_;
     std::set<std::pair<std::string, std::string>> discarded_;  // blob, referrer
@@ -101,7 +98,7 @@ class KeyChange {
     // The current version, object or delete marker.
     const meta::ObjectRecord* head() const { return head_ ? &*head_ : nullptr; }
     // What the next version of the key will be called.
-    meta::Version next_version() const;
+    const meta::Version& next_version() const { return next_version_; }
 
     // Makes `record` the current version, as the bucket's versioning has it: an older one is kept
     // or replaced. Sets its version, null_version and null_at; rows that belong to the version
@@ -133,7 +130,7 @@ class KeyChange {
 
   private:
     KeyChange(Transaction& transaction, std::string key)
-        : transaction_(transaction), key_(std::move(key)), moment_(transaction.take_moment()) {}
+        : transaction_(transaction), key_(std::move(key)) {}
 
     std::string head_row() const;
     void put_head(const meta::ObjectRecord& record);
@@ -147,8 +144,8 @@ class KeyChange {
 
     Transaction& transaction_;
     std::string key_;
-    UnixNanos moment_;
     std::optional<meta::ObjectRecord> head_;
+    meta::Version next_version_;
     std::optional<meta::ObjectRecord> after_;  // the head after the change
     std::int64_t bytes_delta_ = 0;
     std::int64_t versions_delta_ = 0;

@@ -7,6 +7,9 @@
 //   flip   a read's first byte comes back wrong
 //   before, after   the whole process stops (SIGSTOP) there, for a power cut at a known place
 //
+// Behind the rules lie 8 bytes: by how many nanoseconds the server's clock is wrong. Only what asks
+// clock_gettime() for CLOCK_REALTIME sees it, which is all of weir and not RocksDB.
+//
 // It also keeps a record of names: which were made, and which directory was synced when. POSIX lets
 // a power cut take every name whose directory was not synced; ext4 and XFS are kinder, so the test
 // takes them away itself.
@@ -20,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -68,6 +72,7 @@ static_assert(sizeof(Rule) == 256);
 constexpr int rules_max = 8;
 
 Rule* rules = nullptr;
+std::int64_t* skew_nanos = nullptr;
 int names = -1;
 long names_count = 0;
 pthread_mutex_t names_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -92,10 +97,11 @@ __attribute__((constructor)) void map_rules() {
     REAL(open);
     const int fd = real_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) give_up("WEIR_INTERPOSER");
-    void* page =
-        ::mmap(nullptr, sizeof(Rule) * rules_max, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void* page = ::mmap(nullptr, sizeof(Rule) * rules_max + sizeof *skew_nanos,
+                        PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (page == MAP_FAILED) give_up("WEIR_INTERPOSER");
     rules = static_cast<Rule*>(page);
+    skew_nanos = reinterpret_cast<std::int64_t*>(rules + rules_max);
     ::close(fd);
     if (const char* record = std::getenv("WEIR_INTERPOSER_NAMES"))
         names = real_open(record, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -224,6 +230,19 @@ ssize_t sendfile(int out, int in, off_t* offset, std::size_t count) {
     Rule* rule = match_fd(call_read, in);
     if (rule != nullptr && rule->action == action_half) count = (count + 1) / 2;
     return under(rule, [&] { return real_sendfile(out, in, offset, count); });
+}
+
+int clock_gettime(clockid_t clock, timespec* time) {
+    REAL(clock_gettime);
+    const int result = real_clock_gettime(clock, time);
+    if (result != 0 || clock != CLOCK_REALTIME || skew_nanos == nullptr) return result;
+    constexpr std::int64_t second = 1'000'000'000;
+    const std::int64_t skew = __atomic_load_n(skew_nanos, __ATOMIC_ACQUIRE);
+    time->tv_sec += skew / second;
+    time->tv_nsec += skew % second;
+    if (time->tv_nsec < 0) time->tv_sec -= 1, time->tv_nsec += second;
+    if (time->tv_nsec >= second) time->tv_sec += 1, time->tv_nsec -= second;
+    return result;
 }
 
 int fdatasync(int fd) {

@@ -16,6 +16,7 @@ CALLS = {
 ACTIONS = {name: number for number, name in enumerate(["fail", "half", "flip", "before", "after"], 1)}
 RULE = struct.Struct("IIIiiiI228s")
 RULES_MAX = 8
+SKEW = struct.Struct("q")
 HITS = struct.Struct("I")
 HITS_OFFSET = 24
 WITHOUT_END = 2**31 - 1
@@ -28,10 +29,10 @@ class Interposer:
         folder = pathlib.Path(folder)
         self.path = folder / "rules"
         self.names_path = folder / "names"
-        self.path.write_bytes(bytes(RULE.size * RULES_MAX))
+        self.path.write_bytes(bytes(RULE.size * RULES_MAX + SKEW.size))
         self.names_path.touch()
         with open(self.path, "r+b") as file:
-            self.page = mmap.mmap(file.fileno(), RULE.size * RULES_MAX)
+            self.page = mmap.mmap(file.fileno(), RULE.size * RULES_MAX + SKEW.size)
 
     @property
     def environment(self):
@@ -54,6 +55,10 @@ class Interposer:
         for slot in range(RULES_MAX):
             self.page[slot * RULE.size] = 0
 
+    def skew(self, seconds):
+        """How far the server's clock is ahead from now on; less than 0: behind."""
+        SKEW.pack_into(self.page, RULE.size * RULES_MAX, int(seconds * 1e9))
+
     def hits(self, slot=0):
         """How many calls the rule has changed."""
         return HITS.unpack_from(self.page, slot * RULE.size + HITS_OFFSET)[0]
@@ -62,8 +67,10 @@ class Interposer:
     def fault(self, *arguments, **options):
         """The rule for as long as the block; one that changed nothing proves nothing."""
         self.arm(*arguments, **options)
-        yield self
-        self.disarm()
+        try:
+            yield self
+        finally:
+            self.disarm()
         assert self.hits(options.get("slot", 0)) > 0, "the fault was never met"
 
     def unsynced_names(self):

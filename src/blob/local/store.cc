@@ -73,10 +73,11 @@ class LocalWriter final : public Writer {
         return sync();
     }
 
-    void discard() override {
-        if (const Result<void> removed = store_.remove(id_); !removed)
-            log_.warn("blob {} stays until the next start: {}", id_.text(),
-                      removed.error().describe());
+    bool discard() override {
+        const Result<void> removed = store_.remove(id_);
+        if (!removed)
+            log_.warn("blob {} stays for now: {}", id_.text(), removed.error().describe());
+        return removed.has_value();
     }
 
   private:
@@ -167,30 +168,37 @@ Result<void> Store::remove_empty_directories() {
 
 Result<Store::Place> Store::next_place() {
     MutexLock lock(directory_mutex_);
+    // Of a directory whose sync failed nobody knows which names are durable: it gets no more.
+    if (directory_sync_ != nullptr && directory_sync_->failure())
+        next_sequence_ = ((next_sequence_ >> directory_shift) + 1) << directory_shift;
     BlobId id{.volume = 0, .region = 0, .writer = options_.writer, .sequence = next_sequence_};
     TRY_VOID(enter_directory(id));
-    if (const std::optional<Error> failure = directory_sync_->failure()) return fail(*failure);
     ++next_sequence_;
     return Place{.id = id, .directory_sync = directory_sync_};
+}
+
+// An earlier try may have made it, and failed to make its name durable: then the name is made anew,
+// since a sync that is only tried again proves nothing.
+Result<std::shared_ptr<io::GroupSync>> Store::make_directory(const std::string& path,
+                                                             const std::string& parent) {
+    if (Result<bool> removed = disk_.remove_directory(path);
+        !removed && removed.error().code() != Code::not_found)
+        return fail(std::move(removed).error());
+    TRY_VOID(disk_.make_directory(path));
+    TRY(std::shared_ptr<io::GroupSync> opened, open_directory(disk_, path));
+    TRY_VOID(io::sync_directory(disk_, parent));
+    return opened;
 }
 
 Result<void> Store::enter_directory(BlobId id) {
     std::string directory = directory_path(options_.root, id);
     if (directory == directory_) return {};
     const std::string writer = writer_path(options_.root, id.writer);
-    if (root_sync_ == nullptr) {
-        TRY(root_sync_, open_directory(disk_, options_.root));
+    if (!writer_directory_made_) {
+        TRY_VOID(make_directory(writer, options_.root));
+        writer_directory_made_ = true;
     }
-    if (writer_sync_ == nullptr) {
-        TRY_VOID(disk_.make_directory(writer));
-        TRY(std::shared_ptr<io::GroupSync> writer_sync, open_directory(disk_, writer));
-        TRY_VOID(root_sync_->sync());
-        writer_sync_ = std::move(writer_sync);
-    }
-    TRY_VOID(disk_.make_directory(directory));
-    TRY(std::shared_ptr<io::GroupSync> directory_sync, open_directory(disk_, directory));
-    TRY_VOID(writer_sync_->sync());
-    directory_sync_ = std::move(directory_sync);
+    TRY(directory_sync_, make_directory(directory, writer));
     directory_ = std::move(directory);
     return {};
 }

@@ -67,6 +67,8 @@ class Store final : public blob::Store {
     };
     Result<Place> next_place();
     Result<void> remove_empty_directories();
+    Result<std::shared_ptr<io::GroupSync>> make_directory(const std::string& path,
+                                                          const std::string& parent);
     Result<void> enter_directory(BlobId id) REQUIRES(directory_mutex_);
     std::shared_ptr<const Reader> find_open(BlobId id) REQUIRES(open_mutex_);
     Result<bool> list_directory(const std::string& path, BlobId from,
@@ -78,8 +80,7 @@ class Store final : public blob::Store {
     std::atomic<std::uint64_t> next_sequence_ = 0;
 
     Mutex directory_mutex_;
-    std::shared_ptr<io::GroupSync> root_sync_ GUARDED_BY(directory_mutex_);
-    std::shared_ptr<io::GroupSync> writer_sync_ GUARDED_BY(directory_mutex_);
+    bool writer_directory_made_ GUARDED_BY(directory_mutex_) = false;
     std::string directory_ GUARDED_BY(directory_mutex_);  // the newest
     std::shared_ptr<io::GroupSync> directory_sync_ GUARDED_BY(directory_mutex_);
 

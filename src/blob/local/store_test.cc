@@ -237,7 +237,39 @@ TEST_F(LocalStoreOnFakeDisk, MakesNoBlobsInADirectoryWhoseSyncFailed) {
     disk.fail(DiskCall::sync_directory, 1, EIO);
     EXPECT_EQ(writer->sync().error().code(), Code::io_error);
     EXPECT_EQ(other->sync().error().code(), Code::io_error);
-    EXPECT_EQ(store->create({}).error().code(), Code::io_error);
+    // Nor are blobs made there again; another directory is as good.
+    Acknowledged done;
+    EXPECT_TRUE(put(*store, "in another directory", done));
+    EXPECT_NE(done.sizes.begin()->first.sequence >> 12, writer->id().sequence >> 12);
+    disk.crash(0);
+    expect_recovers(disk, *log_, done, "after a failed sync of a directory");
+}
+
+TEST_F(LocalStoreOnFakeDisk, MakesADirectoryAnewWhoseNameCouldNotBeMadeDurable) {
+    for (std::uint64_t failing = 1; failing <= 2; ++failing) {
+        FakeDisk disk;
+        const std::unique_ptr<Store> store =
+            *Store::open({.root = "/data/blobs", .writer = 1}, disk, *log_);
+        // Of the root, for the writer's; or of the writer's, for the first of its own.
+        disk.fail(DiskCall::sync_directory, failing, EIO);
+        EXPECT_EQ(store->create({}).error().code(), Code::io_error);
+        const std::uint64_t before = disk.calls(DiskCall::make_directory);
+        Acknowledged done;
+        EXPECT_TRUE(put(*store, "made anew", done));
+        EXPECT_EQ(disk.calls(DiskCall::make_directory) - before, failing == 1 ? 2u : 1u);
+        disk.crash(0);
+        expect_recovers(disk, *log_, done, "after a directory could not be made");
+    }
+}
+
+TEST_F(LocalStoreOnFakeDisk, SaysThatABlobCouldNotBeDiscarded) {
+    FakeDisk disk;
+    const std::unique_ptr<Store> store =
+        *Store::open({.root = "/data/blobs", .writer = 1}, disk, *log_);
+    const std::unique_ptr<Writer> writer = *store->create({});
+    disk.fail(DiskCall::remove, 1, EROFS);
+    EXPECT_FALSE(writer->discard());
+    EXPECT_TRUE(writer->discard());
 }
 
 TEST_F(LocalStoreOnFakeDisk, SyncsADirectoryOnceForAllWhoWaitForIt) {

@@ -70,7 +70,7 @@ class MemoryWriter final : public Writer {
         return {};
     }
 
-    void discard() override { CHECK(store_.remove(id_).has_value()); }
+    bool discard() override { return store_.remove(id_).has_value(); }
 
   private:
     Store& store_;

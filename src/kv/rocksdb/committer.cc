@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/check.h"
 
@@ -16,6 +18,10 @@ constexpr char partition_prefix = 'P';
 
 // A group is one write of RocksDB's and held in memory twice.
 constexpr std::size_t group_bytes_max = 32 * MiB;
+// How soon a database that stopped is opened anew: at first, and when that keeps failing.
+constexpr std::chrono::milliseconds pause_min(100), pause_max(2000);
+// How often a committer without work looks whether it stopped.
+constexpr std::chrono::milliseconds look_interval(500);
 
 std::string partition_row(PartitionId partition) {
     std::string key(1, partition_prefix);
@@ -31,35 +37,74 @@ std::string be64(std::uint64_t value) {
 
 }  // namespace
 
-Committer::Committer(Database& database, const Limits& limits, Log& log)
-    : database_(database), limits_(limits), log_(log) {}
+Committer::Committer(Current& current, const Limits& limits, Log& log)
+    : current_(current), limits_(limits), log_(log) {}
 
 Result<void> Committer::start() {
-    TRY(const std::optional<std::string> found, database_.get(engine_partition, format_row, false));
+    database_ = &current_.own();
+    TRY_VOID(load());
+    TRY(const std::optional<std::string> found,
+        database_->get(engine_partition, format_row, false));
+    if (!found) TRY_VOID(prove());
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
+
+// The partitions and the last sequence; numbers that a failed group took stay taken.
+Result<void> Committer::load() {
+    TRY(const std::optional<std::string> found,
+        database_->get(engine_partition, format_row, false));
     if (found && *found != format)
         return fail(
             Code::invalid_request,
             fmt::format("the database has format {}, this program reads {}", *found, format));
     TRY(const std::optional<std::string> sequence,
-        database_.get(engine_partition, sequence_row, false));
-    if (sequence) last_sequence_ = read_be64(*sequence);
-    {
-        MutexLock lock(mutex_);
-        const std::string begin = full_key(engine_partition, std::string(1, partition_prefix));
-        std::unique_ptr<::rocksdb::Iterator> rows(database_.db().NewIterator(
-            ::rocksdb::ReadOptions(), database_.family(partition_prefix)));
-        for (rows->Seek(begin); rows->Valid() && rows->key().starts_with(begin); rows->Next())
-            partitions_.insert(read_be64(rows->key().ToStringView().substr(begin.size())));
-        if (!rows->status().ok()) return fail(to_error(rows->status(), "reading the partitions"));
-    }
-    if (!found) {
-        ::rocksdb::WriteBatch first;
-        first.Put(database_.family(format_row.front()), full_key(engine_partition, format_row),
-                  std::string(format));
-        TRY_VOID(write(first));
-    }
-    thread_ = std::thread([this] { run(); });
+        database_->get(engine_partition, sequence_row, false));
+    if (sequence) last_sequence_ = std::max(last_sequence_, read_be64(*sequence));
+    std::unordered_set<std::uint64_t> partitions;
+    const std::string begin = full_key(engine_partition, std::string(1, partition_prefix));
+    std::unique_ptr<::rocksdb::Iterator> rows(
+        database_->db().NewIterator(::rocksdb::ReadOptions(), database_->family(partition_prefix)));
+    for (rows->Seek(begin); rows->Valid() && rows->key().starts_with(begin); rows->Next())
+        partitions.insert(read_be64(rows->key().ToStringView().substr(begin.size())));
+    if (!rows->status().ok()) return fail(to_error(rows->status(), "reading the partitions"));
+    MutexLock lock(mutex_);
+    partitions_ = std::move(partitions);
     return {};
+}
+
+// A write that nobody waits for.
+Result<void> Committer::prove() {
+    ::rocksdb::WriteBatch writes;
+    writes.Put(database_->family(format_row.front()), full_key(engine_partition, format_row),
+               std::string(format));
+    return write(writes);
+}
+
+void Committer::pause() {
+    pause_ = std::clamp(pause_ * 2, pause_min, pause_max);
+    try_again_ = std::chrono::steady_clock::now() + pause_;
+}
+
+// Done if the database writes. Else it is opened anew, unless that was tried a moment ago.
+Result<void> Committer::recover() {
+    if (!database_->stopped()) return {};
+    if (std::chrono::steady_clock::now() < try_again_ && cause_) return fail(*cause_);
+    Result<void> opened = current_.reopen();
+    database_ = &current_.own();
+    if (opened) opened = load();
+    if (opened) opened = prove();
+    if (opened) {
+        cause_.reset();
+        log_.info("the database writes again");
+        return {};
+    }
+    const std::string why(opened.error().message());
+    if (!cause_ || cause_->message().find(why) == std::string_view::npos)
+        log_.error("the database cannot write yet: {}", opened.error().describe());
+    cause_ = Error(Code::read_only, fmt::format("The store cannot write: {}", why));
+    pause();
+    return fail(*cause_);
 }
 
 void Committer::stop() {
@@ -92,18 +137,24 @@ bool Committer::has_partition(PartitionId partition) const {
 }
 
 void Committer::run() {
-    for (;;) {
-        std::vector<Job> group = take_group();
-        if (group.empty()) return;
-        commit_group(std::move(group));
+    std::vector<Job> group;
+    while (take_group(group)) {
+        if (group.empty()) {
+            // What it says is told to whoever wants to write.
+            static_cast<void>(recover());
+            continue;
+        }
+        commit_group(std::exchange(group, {}));
     }
 }
 
-// A partition is dropped in a group of its own: what a range deletion hides is not in the overlay.
-std::vector<Committer::Job> Committer::take_group() {
-    std::vector<Job> group;
+// False at the end; an empty group when nothing came for a while. A partition is dropped in a group
+// of its own: what a range deletion hides is not in the overlay.
+bool Committer::take_group(std::vector<Job>& group) {
     MutexLock lock(mutex_);
-    while (queue_.empty() && !stopping_) waiting_.wait(mutex_);
+    while (queue_.empty() && !stopping_)
+        if (!waiting_.wait_for(mutex_, look_interval)) return true;
+    if (queue_.empty()) return false;
     std::size_t bytes = 0;
     while (!queue_.empty() && group.size() < limits_.commit_group_max && bytes < group_bytes_max) {
         const bool alone = queue_.front().kind == Kind::drop_partition;
@@ -113,19 +164,28 @@ std::vector<Committer::Job> Committer::take_group() {
         queue_.pop_front();
         if (alone) break;
     }
-    return group;
+    return true;
+}
+
+void Committer::add_all(const std::vector<Job>& group, ::rocksdb::WriteBatch& writes,
+                        std::vector<Result<Committed>>& outcomes) {
+    Overlay overlay;
+    const Sequence sequence_before = last_sequence_;
+    for (const Job& job : group) outcomes.push_back(add(job, writes, overlay));
+    if (last_sequence_ != sequence_before)
+        writes.Put(database_->family(sequence_row.front()),
+                   full_key(engine_partition, sequence_row), be64(last_sequence_));
 }
 
 void Committer::commit_group(std::vector<Job> group) {
     ::rocksdb::WriteBatch writes;
-    Overlay overlay;
     std::vector<Result<Committed>> outcomes;
     outcomes.reserve(group.size());
-    const Sequence sequence_before = last_sequence_;
-    for (const Job& job : group) outcomes.push_back(add(job, writes, overlay));
-    if (last_sequence_ != sequence_before)
-        writes.Put(database_.family(sequence_row.front()), full_key(engine_partition, sequence_row),
-                   be64(last_sequence_));
+    if (const Result<void> ready = recover(); !ready) {
+        outcomes.assign(group.size(), fail(ready.error()));
+    } else {
+        add_all(group, writes, outcomes);
+    }
     if (writes.Count() > 0) {
         if (Result<void> written = write(writes); !written) {
             for (Result<Committed>& outcome : outcomes)
@@ -135,7 +195,7 @@ void Committer::commit_group(std::vector<Job> group) {
     ++groups_;
     batches_ += group.size();
     for (std::size_t i = 0; i < group.size(); ++i) {
-        if (outcomes[i] && group[i].kind != Kind::change) {
+        if (outcomes[i]) {
             MutexLock lock(mutex_);
             if (group[i].kind == Kind::create_partition)
                 partitions_.insert(group[i].partition.value());
@@ -152,23 +212,29 @@ Result<bool> Committer::holds(PartitionId partition, const Condition& condition,
         changed != overlay.end())
         return changed->second.has_value() == condition.value.has_value() &&
                (!condition.value || *changed->second == *condition.value);
-    TRY(const std::optional<std::string> present, database_.get(partition, condition.key, false));
+    TRY(const std::optional<std::string> present, database_->get(partition, condition.key, false));
     return present == condition.value;
 }
 
 Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay) {
     if (job.kind == Kind::create_partition) {
-        writes.Put(database_.family(partition_prefix),
+        writes.Put(database_->family(partition_prefix),
                    full_key(engine_partition, partition_row(job.partition)), "1");
         return Committed{};
     }
     if (job.kind == Kind::drop_partition) {
         const std::string begin = be64(job.partition.value()),
                           end = be64(job.partition.value() + 1);
-        for (::rocksdb::ColumnFamilyHandle* family : database_.families())
+        for (::rocksdb::ColumnFamilyHandle* family : database_->families())
             writes.DeleteRange(family, begin, end);
-        writes.Delete(database_.family(partition_prefix),
+        writes.Delete(database_->family(partition_prefix),
                       full_key(engine_partition, partition_row(job.partition)));
+        return Committed{};
+    }
+    if (job.kind == Kind::trim_journal) {
+        writes.DeleteRange(database_->family(journal_prefix),
+                           full_key(job.partition, journal_key(0)),
+                           full_key(job.partition, journal_key(job.trim_before)));
         return Committed{};
     }
     if (!has_partition(job.partition)) return fail(Code::not_found, "no such partition");
@@ -181,37 +247,36 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
     }
     for (const Row& row : job.batch.puts) {
         std::string key = full_key(job.partition, row.key);
-        writes.Put(database_.family(row.key.front()), key, row.value);
+        writes.Put(database_->family(row.key.front()), key, row.value);
         overlay[std::move(key)] = row.value;
     }
     for (const std::string& removed : job.batch.removes) {
         std::string key = full_key(job.partition, removed);
-        writes.Delete(database_.family(removed.front()), key);
+        writes.Delete(database_->family(removed.front()), key);
         overlay[std::move(key)] = std::nullopt;
     }
     Committed committed;
     for (const std::string& entry : job.batch.appends) {
         committed.last_sequence = ++last_sequence_;
-        writes.Put(database_.family(journal_prefix),
+        writes.Put(database_->family(journal_prefix),
                    full_key(job.partition, journal_key(last_sequence_)), entry);
     }
     return committed;
 }
 
 Result<void> Committer::write(::rocksdb::WriteBatch& writes) {
-    if (write_failed_) {
-        // RocksDB stopped writing; ask it whether the cause is gone.
-        if (const ::rocksdb::Status resumed = database_.db().Resume(); !resumed.ok())
-            return fail(to_error(resumed, "the database still cannot write"));
-        write_failed_ = false;
-        log_.info("the database writes again");
-    }
     ::rocksdb::WriteOptions options;
     options.sync = true;
-    const ::rocksdb::Status status = database_.db().Write(options, &writes);
-    if (status.ok()) return {};
-    write_failed_ = true;
+    const ::rocksdb::Status status = database_->db().Write(options, &writes);
+    if (status.ok()) {
+        pause_ = {};
+        return {};
+    }
+    // Here and not only where RocksDB finds it as grave: its log may end in half a record now.
+    database_->stop();
+    pause();
     Error error = to_error(status, "writing to the database");
+    cause_ = Error(Code::read_only, fmt::format("The store cannot write: {}", error.message()));
     log_.error("{}", error.describe());
     return fail(std::move(error));
 }

@@ -3,13 +3,19 @@
 // one's conditions against the database and the batches before it in the group, numbers the journal
 // entries, and writes the group with one sync. While it waits for the disk the next group gathers.
 //
+// A write that fails fails its whole group, of which nobody knows then whether it happened. No
+// other follows until the database was opened anew (current.h): what comes meanwhile is refused
+// with read_only, untried. The thread tries by itself, and at every group, though not all the time.
+//
 // Private to kv/rocksdb. submit() is safe from any thread and never blocks; `done` is called by the
 // committer's thread.
 
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <optional>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
@@ -20,13 +26,13 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "kv/engine.h"
-#include "kv/rocksdb/database.h"
+#include "kv/rocksdb/current.h"
 
 namespace weir::kv::rocksdb {
 
 class Committer {
   public:
-    Committer(Database& database, const Limits& limits, Log& log);
+    Committer(Current& current, const Limits& limits, Log& log);
     ~Committer() { stop(); }
 
     // Reads the partitions and the last sequence, then starts the thread.
@@ -34,11 +40,12 @@ class Committer {
     // Commits what waits, then ends the thread; later submissions fail with unavailable.
     void stop();
 
-    enum class Kind { change, create_partition, drop_partition };
+    enum class Kind { change, create_partition, drop_partition, trim_journal };
     struct Job {
         Kind kind = Kind::change;
         PartitionId partition;
         Batch batch;
+        Sequence trim_before = 0;
         CommitDone done;
     };
     void submit(Job job);
@@ -51,19 +58,31 @@ class Committer {
     // Views into the group.
     using Overlay = std::unordered_map<std::string, std::optional<std::string_view>>;
 
+    using SteadyTime = std::chrono::steady_clock::time_point;
+
     void run();
-    std::vector<Job> take_group();
+    bool take_group(std::vector<Job>& group);
     void commit_group(std::vector<Job> group);
+    void add_all(const std::vector<Job>& group, ::rocksdb::WriteBatch& writes,
+                 std::vector<Result<Committed>>& outcomes);
     Result<Committed> add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay);
     Result<bool> holds(PartitionId partition, const Condition& condition,
                        const Overlay& overlay) const;
     Result<void> write(::rocksdb::WriteBatch& writes);
+    Result<void> load();
+    Result<void> prove();
+    Result<void> recover();
+    void pause();
 
-    Database& database_;
+    Current& current_;
     const Limits& limits_;
     Log& log_;
-    Sequence last_sequence_ = 0;  // the committer's thread only
-    bool write_failed_ = false;   // likewise
+    // The committer's thread only.
+    Database* database_ = nullptr;
+    Sequence last_sequence_ = 0;
+    std::optional<Error> cause_;  // why nothing can be written
+    std::chrono::milliseconds pause_{0};
+    SteadyTime try_again_;
 
     mutable Mutex mutex_;
     ConditionVariable waiting_;

@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -59,13 +64,30 @@ constexpr std::uint64_t blob_value_bytes_min = 2 * KiB;
     db.max_total_wal_size = wal_bytes_max;
     db.max_background_jobs = 2;
     db.max_open_files = 512;
-    db.keep_log_file_num = 4;
-    db.max_log_file_size = 4 * MiB;
     db.max_manifest_file_size = 64 * MiB;
-    db.info_log_level = ::rocksdb::InfoLogLevel::WARN_LEVEL;
     db.avoid_flush_during_shutdown = false;
     return db;
 }
+
+// What RocksDB notes goes into our log, for whoever debugs; Health tells what matters. Its own file
+// is written through a writer that ends the process by an assertion when it is used again after it
+// could not write.
+class InfoLog final : public ::rocksdb::Logger {
+  public:
+    explicit InfoLog(Log& log) : Logger(::rocksdb::InfoLogLevel::WARN_LEVEL), log_(log) {}
+    using ::rocksdb::Logger::Logv;
+    void Logv(const char* format, va_list arguments) override {
+        std::array<char, 1024> text{};
+        static_cast<void>(::vsnprintf(text.data(), text.size(), format, arguments));
+        std::string_view line(text.data());
+        while (line.ends_with('\n')) line.remove_suffix(1);
+        log_.debug("RocksDB: {}", line);
+    }
+    void LogHeader(const char*, va_list) override {}
+
+  private:
+    Log& log_;
+};
 
 }  // namespace
 
@@ -74,7 +96,9 @@ Error to_error(const ::rocksdb::Status& status, std::string_view what) {
     if (status.IsNoSpace()) code = Code::no_space;
     if (status.IsCorruption()) code = Code::corrupt;
     if (status.IsShutdownInProgress()) code = Code::unavailable;
-    return Error(code, fmt::format("{}: {}", what, status.ToString()));
+    std::string text = status.ToString();
+    if (text.find("Too many open files") != std::string::npos) code = Code::unavailable;
+    return Error(code, fmt::format("{}: {}", what, text));
 }
 
 std::string full_key(PartitionId partition, std::string_view key) {
@@ -85,8 +109,24 @@ std::string full_key(PartitionId partition, std::string_view key) {
     return full;
 }
 
-::rocksdb::Status Database::open(const Options& options, const Limits& limits,
-                                 ::rocksdb::WALRecoveryMode recovery) {
+void Health::OnBackgroundError(::rocksdb::BackgroundErrorReason reason, ::rocksdb::Status* error) {
+    using ::rocksdb::Status;
+    if (reason == ::rocksdb::BackgroundErrorReason::kCompaction) {
+        log_.error("the database could not compact, and tries again: {}", error->ToString());
+        *error = Status(*error, Status::Severity::kSoftError);
+        return;
+    }
+    if (!stopped_.exchange(true)) log_.error("the database stopped writing: {}", error->ToString());
+}
+
+// Never by itself: it would write the rest of a record behind what it had written of it.
+void Health::OnErrorRecoveryBegin(::rocksdb::BackgroundErrorReason, ::rocksdb::Status,
+                                  bool* recover) {
+    *recover = false;
+}
+
+::rocksdb::Status Database::open(const Options& options, const Limits& limits, Log& log,
+                                 ::rocksdb::WALRecoveryMode recovery, bool to_read) {
     block_cache_ = ::rocksdb::NewLRUCache(limits.metadata_cache_bytes);
     std::vector<::rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t family = default_family; family <= journal_family; ++family)
@@ -95,10 +135,38 @@ std::string full_key(PartitionId partition, std::string_view key) {
     families_.clear();
     ::rocksdb::DBOptions database = database_options(recovery);
     database.env = env_.get();
-    const ::rocksdb::Status status =
-        ::rocksdb::DB::Open(database, options.path, descriptors, &families_, &db);
+    database.listeners.push_back(health_);
+    database.info_log = std::make_shared<InfoLog>(log);
+    ::rocksdb::Status status;
+    if (to_read) {
+        status =
+            ::rocksdb::DB::OpenForReadOnly(database, options.path, descriptors, &families_, &db);
+    } else {
+        status = ::rocksdb::DB::Open(database, options.path, descriptors, &families_, &db);
+    }
     db_.reset(db);
     return status;
+}
+
+Result<std::unique_ptr<Database>> Database::open_to_read(const Options& options,
+                                                         const Limits& limits, Log& log) {
+    auto database = std::unique_ptr<Database>(new Database(log));
+    // A torn end is dropped as open() drops it; what is damaged before stays for open() to judge.
+    const ::rocksdb::Status status = database->open(
+        options, limits, log, ::rocksdb::WALRecoveryMode::kPointInTimeRecovery, /*to_read=*/true);
+    if (!status.ok())
+        return fail(to_error(status, fmt::format("reading the database {}", options.path)));
+    database->stop();
+    return database;
+}
+
+std::uint64_t Database::memtable_bytes() const {
+    std::uint64_t sum = 0;
+    for (::rocksdb::ColumnFamilyHandle* family : families_) {
+        std::uint64_t bytes = 0;
+        if (db_->GetIntProperty(family, "rocksdb.cur-size-all-mem-tables", &bytes)) sum += bytes;
+    }
+    return sum;
 }
 
 // A log that ends short is one that a power cut ended, and RocksDB accepts it. Of one whose last
@@ -107,9 +175,9 @@ std::string full_key(PartitionId partition, std::string_view key) {
 Result<std::unique_ptr<Database>> Database::open(const Options& options, const Limits& limits,
                                                  Log& log) {
     using ::rocksdb::WALRecoveryMode;
-    auto database = std::unique_ptr<Database>(new Database());
+    auto database = std::unique_ptr<Database>(new Database(log));
     ::rocksdb::Status status =
-        database->open(options, limits, WALRecoveryMode::kTolerateCorruptedTailRecords);
+        database->open(options, limits, log, WALRecoveryMode::kTolerateCorruptedTailRecords);
     if (status.ok()) return database;
     if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
         return fail(Code::unavailable,
@@ -124,7 +192,7 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options, const L
                                 "lies there or behind. Restore a backup, or give up all that was "
                                 "logged from there on: weir fsck --repair --drop-damaged-log",
                                 refused.message(), verdict.file, verdict.offset));
-    status = database->open(options, limits, WALRecoveryMode::kPointInTimeRecovery);
+    status = database->open(options, limits, log, WALRecoveryMode::kPointInTimeRecovery);
     if (!status.ok())
         return fail(to_error(status, fmt::format("opening the database {}", options.path)));
     if (verdict.end == LogVerdict::End::torn) {

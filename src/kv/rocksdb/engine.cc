@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "kv/batch_rules.h"
 #include "kv/rocksdb/committer.h"
+#include "kv/rocksdb/current.h"
 #include "kv/rocksdb/database.h"
 #include "kv/rocksdb/verify_files.h"
 
@@ -15,11 +16,11 @@ namespace weir::kv::rocksdb {
 
 class Engine::Implementation {
   public:
-    Implementation(std::unique_ptr<Database> opened, const Limits& limits_in, Log& log)
-        : limits(limits_in), database(std::move(opened)), committer(*database, limits, log) {}
+    Implementation(const Options& options, const Limits& limits_in, Log& log)
+        : limits(limits_in), current(options, limits, log), committer(current, limits, log) {}
 
     const Limits limits;
-    const std::unique_ptr<Database> database;
+    Current current;
     Committer committer;
 };
 
@@ -29,8 +30,8 @@ Engine::~Engine() { stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::open(const Options& options, const Limits& limits,
                                              Log& log) {
-    TRY(std::unique_ptr<Database> database, Database::open(options, limits, log));
-    auto implementation = std::make_unique<Implementation>(std::move(database), limits, log);
+    auto implementation = std::make_unique<Implementation>(options, limits, log);
+    TRY_VOID(implementation->current.open());
     TRY_VOID(implementation->committer.start());
     return std::unique_ptr<Engine>(new Engine(std::move(implementation)));
 }
@@ -38,13 +39,15 @@ Result<std::unique_ptr<Engine>> Engine::open(const Options& options, const Limit
 namespace {
 
 // The committer's reply as the caller's wait.
-Result<void> submit_and_wait(Committer& committer, Committer::Kind kind, PartitionId partition) {
+Result<void> submit_and_wait(Committer& committer, Committer::Kind kind, PartitionId partition,
+                             Sequence trim_before = 0) {
     Mutex mutex;
     ConditionVariable done;
     std::optional<Result<Committed>> outcome;
     committer.submit({.kind = kind,
                       .partition = partition,
                       .batch = {},
+                      .trim_before = trim_before,
                       .done = [&](Result<Committed> committed) {
                           MutexLock lock(mutex);
                           outcome = std::move(committed);
@@ -71,11 +74,13 @@ Result<void> Engine::drop_partition(PartitionId partition) {
 }
 
 Result<std::optional<std::string>> Engine::try_get(PartitionId partition, std::string_view key) {
-    return implementation_->database->get(partition, key, true);
+    TRY(const Current::Use database, implementation_->current.try_use());
+    return database->get(partition, key, true);
 }
 
 Result<std::optional<std::string>> Engine::get(PartitionId partition, std::string_view key) {
-    TRY(std::optional<std::string> value, implementation_->database->get(partition, key, false));
+    TRY(const Current::Use database, implementation_->current.use());
+    TRY(std::optional<std::string> value, database->get(partition, key, false));
     if (!value && !implementation_->committer.has_partition(partition))
         return fail(Code::not_found, "no such partition");
     return value;
@@ -84,8 +89,8 @@ Result<std::optional<std::string>> Engine::get(PartitionId partition, std::strin
 Result<ScanEnd> Engine::scan(PartitionId partition, const Range& range, const RowVisitor& visit) {
     if (!implementation_->committer.has_partition(partition))
         return fail(Code::not_found, "no such partition");
-    return implementation_->database->scan(partition, range, nullptr,
-                                           implementation_->limits.scan_rows_max, visit);
+    TRY(const Current::Use database, implementation_->current.use());
+    return database->scan(partition, range, nullptr, implementation_->limits.scan_rows_max, visit);
 }
 
 Result<std::vector<Page>> Engine::read_together(PartitionId partition,
@@ -93,17 +98,17 @@ Result<std::vector<Page>> Engine::read_together(PartitionId partition,
                                                 std::size_t rows_max) {
     if (!implementation_->committer.has_partition(partition))
         return fail(Code::not_found, "no such partition");
-    Database& database = *implementation_->database;
-    ::rocksdb::ManagedSnapshot moment(&database.db());
+    TRY(const Current::Use database, implementation_->current.use());
+    ::rocksdb::ManagedSnapshot moment(&database->db());
     std::vector<Page> pages;
     for (const Range& range : ranges) {
         Page& page = pages.emplace_back();
         TRY(const ScanEnd end,
-            database.scan(partition, range, moment.snapshot(), rows_max,
-                          [&page](std::string_view key, std::string_view value) {
-                              page.rows.push_back({std::string(key), std::string(value)});
-                              return true;
-                          }));
+            database->scan(partition, range, moment.snapshot(), rows_max,
+                           [&page](std::string_view key, std::string_view value) {
+                               page.rows.push_back({std::string(key), std::string(value)});
+                               return true;
+                           }));
         page.more = end.resume.has_value();
     }
     return pages;
@@ -114,29 +119,25 @@ void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
     implementation_->committer.submit({.kind = Committer::Kind::change,
                                        .partition = partition,
                                        .batch = std::move(batch),
+                                       .trim_before = 0,
                                        .done = std::move(done)});
 }
 
+// By the committer like every write, synced, so that of all that was ever logged only the last
+// record may be torn (log_tail.h).
 Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {
-    Database& database = *implementation_->database;
-    // Synced, so that of all that was ever logged only the last record may be torn (log_tail.h).
-    ::rocksdb::WriteOptions synced;
-    synced.sync = true;
-    const ::rocksdb::Status status = database.db().DeleteRange(
-        synced, database.family(journal_prefix), full_key(partition, journal_key(0)),
-        full_key(partition, journal_key(before)));
-    if (!status.ok()) return fail(to_error(status, "trimming the journal"));
-    return {};
+    return submit_and_wait(implementation_->committer, Committer::Kind::trim_journal, partition,
+                           before);
 }
 
 Result<void> Engine::verify_files(const FileVisitor& visit) {
-    return rocksdb::verify_files(*implementation_->database, visit);
+    return rocksdb::verify_files(implementation_->current, visit);
 }
 
 Result<void> Engine::checkpoint(const std::string& path) {
+    TRY(const Current::Use database, implementation_->current.use());
     ::rocksdb::Checkpoint* made = nullptr;
-    ::rocksdb::Status status =
-        ::rocksdb::Checkpoint::Create(&implementation_->database->db(), &made);
+    ::rocksdb::Status status = ::rocksdb::Checkpoint::Create(&database->db(), &made);
     const std::unique_ptr<::rocksdb::Checkpoint> checkpoint(made);
     if (status.ok()) status = checkpoint->CreateCheckpoint(path);
     if (!status.ok()) return fail(to_error(status, "copying the database"));
@@ -147,15 +148,10 @@ void Engine::stop() { implementation_->committer.stop(); }
 
 Stats Engine::stats() const {
     Stats stats = implementation_->committer.stats();
-    Database& database = *implementation_->database;
-    std::uint64_t memtable_bytes = 0;
-    for (::rocksdb::ColumnFamilyHandle* family : database.families()) {
-        std::uint64_t bytes = 0;
-        if (database.db().GetIntProperty(family, "rocksdb.cur-size-all-mem-tables", &bytes))
-            memtable_bytes += bytes;
-    }
-    stats.memtable_bytes = memtable_bytes;
-    stats.block_cache_bytes = database.block_cache().GetUsage();
+    const Result<Current::Use> database = implementation_->current.try_use();
+    if (!database) return stats;
+    stats.memtable_bytes = (*database)->memtable_bytes();
+    stats.block_cache_bytes = (*database)->block_cache().GetUsage();
     return stats;
 }
 

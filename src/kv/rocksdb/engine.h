@@ -4,9 +4,9 @@
 // database and the batches before it, numbers the journal entries, and writes the whole group with
 // one sync; meanwhile the next group gathers.
 //
-// Owned by main(); safe from any thread. A write that fails fails its whole group; RocksDB then
-// refuses writes until the cause is gone, which the committer asks it to find out at every new
-// group.
+// Owned by main(); safe from any thread. A write that fails fails its whole group. From then on
+// commits are refused (read_only) and reads go on, until the disk takes writes and the database was
+// closed and opened anew, for which reads wait a moment (current.h).
 
 #include <cstdint>
 #include <memory>

@@ -9,17 +9,21 @@
 namespace weir::kv::rocksdb {
 namespace {
 
-std::vector<::rocksdb::LiveFileMetaData> live_files(Database& database) {
-    std::vector<::rocksdb::LiveFileMetaData> files;
-    database.db().GetLiveFilesMetaData(&files);
+using Files = std::vector<::rocksdb::LiveFileMetaData>;
+
+Result<Files> live_files(Current& current) {
+    TRY(const Current::Use database, current.use());
+    Files files;
+    database->db().GetLiveFilesMetaData(&files);
     return files;
 }
 
 // As the database reads tables, but without its caches.
-::rocksdb::Options reading_options(Database& database) {
+Result<::rocksdb::Options> reading_options(Current& current) {
+    TRY(const Current::Use database, current.use());
     ::rocksdb::BlockBasedTableOptions table;
     table.no_block_cache = true;
-    ::rocksdb::Options options = database.db().GetOptions();
+    ::rocksdb::Options options = database->db().GetOptions();
     options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
     return options;
 }
@@ -35,16 +39,19 @@ std::vector<::rocksdb::LiveFileMetaData> live_files(Database& database) {
 
 }  // namespace
 
-Result<void> verify_files(Database& database, const FileVisitor& visit) {
-    const ::rocksdb::Options options = reading_options(database);
-    for (const ::rocksdb::LiveFileMetaData& file : live_files(database)) {
+// Holds the database open for no longer than a look at its list: the visitor may sleep.
+Result<void> verify_files(Current& current, const FileVisitor& visit) {
+    TRY(const ::rocksdb::Options options, reading_options(current));
+    TRY(const Files files, live_files(current));
+    for (const ::rocksdb::LiveFileMetaData& file : files) {
         const std::string path = file.db_path + file.name;
         const ::rocksdb::Status status = verify_table(options, path);
         std::optional<std::string> wrong;
         if (!status.ok()) {
             // Replaced by a compaction while it was read?
             const auto same = [&](const auto& live) { return live.name == file.name; };
-            if (std::ranges::none_of(live_files(database), same)) continue;
+            TRY(const Files now, live_files(current));
+            if (std::ranges::none_of(now, same)) continue;
             wrong = status.ToString();
         }
         if (!visit(path, file.size, wrong)) return {};

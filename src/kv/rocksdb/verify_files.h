@@ -3,11 +3,11 @@
 // safe from any thread.
 
 #include "kv/engine.h"
-#include "kv/rocksdb/database.h"
+#include "kv/rocksdb/current.h"
 
 namespace weir::kv::rocksdb {
 
 // Engine::verify_files().
-Result<void> verify_files(Database& database, const FileVisitor& visit);
+Result<void> verify_files(Current& current, const FileVisitor& visit);
 
 }  // namespace weir::kv::rocksdb
