@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <thread>
 
 namespace weir::kv::rocksdb {
 namespace {
@@ -10,41 +13,58 @@ namespace {
 // A thread that is inside already may not wait for who waits until it leaves.
 thread_local std::size_t uses_of_thread = 0;
 
+std::size_t slot_of_thread() {
+    thread_local const std::size_t slot = std::hash<std::thread::id>()(std::this_thread::get_id());
+    return slot;
+}
+
 // Opening writes what the log holds into tables.
 constexpr std::uint64_t probe_spare_bytes = 4 * MiB;
 
 }  // namespace
 
 Result<void> Current::open() {
-    TRY(std::unique_ptr<Database> opened, Database::open(options_, limits_, log_));
-    MutexLock lock(mutex_);
-    database_ = std::move(opened);
+    TRY(database_, Database::open(options_, limits_, log_));
+    in_use_ = database_.get();
     return {};
 }
 
+// Whoever enters counts first and looks then; whoever opens anew says so first and counts then. So
+// one of them sees the other.
 Result<Current::Use> Current::enter(bool wait) {
-    MutexLock lock(mutex_);
-    while (opening_ && uses_of_thread == 0) {
+    Counter& counter = counters_[slot_of_thread() % counters_.size()];
+    for (;;) {
+        ++counter.inside;
+        if (!opening_ || uses_of_thread > 0) break;
+        --counter.inside;
+        MutexLock lock(mutex_);
+        changed_.notify_all();
         if (!wait) return fail(Code::would_block);
-        changed_.wait(mutex_);
+        while (opening_) changed_.wait(mutex_);
     }
+    Database* const database = in_use_;
     // Only for who is inside of another engine's.
-    if (database_ == nullptr) return fail(Code::unavailable, "The database is being opened.");
-    ++inside_;
+    if (database == nullptr) {
+        --counter.inside;
+        return fail(Code::unavailable, "The database is being opened.");
+    }
     ++uses_of_thread;
-    return Use(*this, *database_);
+    return Use(*this, counter, *database);
 }
 
-void Current::leave() {
+void Current::leave(Counter& counter) {
     --uses_of_thread;
+    --counter.inside;
+    if (!opening_) return;
     MutexLock lock(mutex_);
-    if (--inside_ == 0 && opening_) changed_.notify_all();
+    changed_.notify_all();
 }
 
-Database& Current::own() {
-    MutexLock lock(mutex_);
-    return *database_;
+bool Current::anybody_inside() const {
+    return std::ranges::any_of(counters_, [](const Counter& each) { return each.inside > 0; });
 }
+
+Database& Current::own() { return *database_; }
 
 // Whether opening may succeed, so that nobody is kept from reading for nothing.
 Result<void> Current::probe() {
@@ -70,7 +90,8 @@ Result<void> Current::reopen() {
     {
         MutexLock lock(mutex_);
         opening_ = true;
-        while (inside_ > 0) changed_.wait(mutex_);
+        while (anybody_inside()) changed_.wait(mutex_);
+        in_use_ = nullptr;
         old = std::move(database_);
     }
     old.reset();
@@ -78,6 +99,7 @@ Result<void> Current::reopen() {
     {
         MutexLock lock(mutex_);
         database_ = opened ? *std::move(opened) : std::move(to_read);
+        in_use_ = database_.get();
         opening_ = false;
     }
     changed_.notify_all();

@@ -5,9 +5,12 @@
 // writes what it found into new files, and begins a new log. So what was acknowledged is there, and
 // what was under way when it stopped is there whole or not at all, once and for all.
 //
-// Private to kv/rocksdb. use() and try_use() are safe from any thread; the rest is the committer's
-// thread's. A thread that holds a Use may take another one.
+// Private to kv/rocksdb. use() and try_use() are safe from any thread and, unless it is being
+// opened anew, take no lock; the rest is the committer's thread's. A thread that holds a Use may
+// take another one.
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -25,21 +28,30 @@ class Current {
 
     Result<void> open();
 
-    // Keeps the database open.
+    // How many threads are inside; several counters, so that cores do not share a cache line.
+    struct alignas(64) Counter {
+        std::atomic<std::size_t> inside = 0;
+    };
+
+    // Keeps the database open, until the thread that took it gives it up.
     class Use {
       public:
-        Use(Current& current, Database& database) : current_(&current), database_(&database) {}
+        Use(Current& current, Counter& counter, Database& database)
+            : current_(&current), counter_(&counter), database_(&database) {}
         Use(Use&& other) noexcept
-            : current_(std::exchange(other.current_, nullptr)), database_(other.database_) {}
+            : current_(std::exchange(other.current_, nullptr)),
+              counter_(other.counter_),
+              database_(other.database_) {}
         Use& operator=(Use&&) = delete;
         ~Use() {
-            if (current_ != nullptr) current_->leave();
+            if (current_ != nullptr) current_->leave(*counter_);
         }
         Database& operator*() const { return *database_; }
         Database* operator->() const { return database_; }
 
       private:
         Current* current_;
+        Counter* counter_;
         Database* database_;
     };
     // Waits while it is being opened anew.
@@ -53,7 +65,8 @@ class Current {
 
   private:
     Result<Use> enter(bool wait);
-    void leave();
+    void leave(Counter& counter);
+    bool anybody_inside() const;
     Result<void> probe();
 
     const Options options_;
@@ -62,9 +75,10 @@ class Current {
     io::PosixDisk disk_;
     Mutex mutex_;
     ConditionVariable changed_;
-    std::unique_ptr<Database> database_ GUARDED_BY(mutex_);
-    std::size_t inside_ GUARDED_BY(mutex_) = 0;
-    bool opening_ GUARDED_BY(mutex_) = false;
+    std::unique_ptr<Database> database_;       // changed only while nobody is inside
+    std::atomic<Database*> in_use_ = nullptr;  // the same, for who is not the committer
+    std::atomic<bool> opening_ = false;        // set and cleared under the lock
+    std::array<Counter, 16> counters_;
 };
 
 }  // namespace weir::kv::rocksdb
