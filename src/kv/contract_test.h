@@ -92,6 +92,37 @@ TEST_P(EngineContract, AppliesABatchOnlyIfEveryConditionHolds) {
     EXPECT_EQ(scan(prefix_range("j")).size(), 3u);
 }
 
+TEST_P(EngineContract, JudgesWhatWasReadSinceAMomentAsAnyOtherCondition) {
+    const auto write = [&](const std::string& key, const std::string& value) {
+        Batch batch;
+        batch.put(key, value);
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+    };
+    const auto replace = [&](Moment moment, const std::string& key,
+                             std::optional<std::string> as_read) {
+        Batch batch;
+        batch.moment = moment;
+        batch.require_as_read(key, std::move(as_read));
+        batch.put(key, "mine");
+        return commit_and_wait(*engine_, partition_, std::move(batch));
+    };
+    write("o1", "first");
+    const Moment moment = engine_->moment();
+    const std::optional<std::string> as_read = engine_->get(partition_, "o1").value();
+    write("o2", "another row");
+    EXPECT_TRUE(replace(moment, "o1", as_read));
+    EXPECT_EQ(replace(moment, "o1", as_read).error().code(), Code::conflict) << "written since";
+    EXPECT_EQ(replace(moment, "o2", std::nullopt).error().code(), Code::conflict);
+    EXPECT_TRUE(replace(moment, "o3", std::nullopt));
+    EXPECT_EQ(replace(0, "o3", std::nullopt).error().code(), Code::conflict) << "no moment";
+    const Moment later = engine_->moment();
+    ASSERT_EQ(engine_->get(partition_, "o3").value(), "mine");
+    Batch removal;
+    removal.remove("o3");
+    ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(removal)));
+    EXPECT_EQ(replace(later, "o3", "mine").error().code(), Code::conflict) << "removed since";
+}
+
 TEST_P(EngineContract, ReadsSeveralRangesAtOneMoment) {
     constexpr std::size_t rows_max = 3;
     std::atomic<bool> stop = false;

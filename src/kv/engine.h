@@ -35,16 +35,23 @@ struct Row {
     friend bool operator==(const Row&, const Row&) = default;
 };
 
+// A point in an engine's order of commits; 0 is none.
+using Moment = std::uint64_t;
+
 // What must hold for a batch to be applied: the key has exactly this value, or (nullopt) is absent.
 struct Condition {
     std::string key;
     std::optional<std::string> value;
+    // It was read, from the engine that it is committed to, after the batch's moment: an engine
+    // that knows that nobody wrote the row since need not read it again.
+    bool read_since = false;
 };
 
 // One atomic change of one partition. Values are never empty; a key appears at most once among puts
 // and removes. The bounds are Limits::batch_rows_max and batch_bytes_max; a batch past them is a
 // bug of the caller (CHECK).
 struct Batch {
+    Moment moment = 0;  // Engine::moment()
     std::vector<Condition> conditions;
     std::vector<Row> puts;
     std::vector<std::string> removes;  // removing what is absent is no error
@@ -53,6 +60,10 @@ struct Batch {
 
     void require(std::string key, std::optional<std::string> value) {
         conditions.push_back({std::move(key), std::move(value)});
+    }
+    // What was read after `moment` was taken, and not before.
+    void require_as_read(std::string key, std::optional<std::string> value) {
+        conditions.push_back({std::move(key), std::move(value), true});
     }
     void put(std::string key, std::string value) {
         puts.push_back({std::move(key), std::move(value)});
@@ -131,6 +142,9 @@ class Engine {
     virtual Result<std::vector<Page>> read_together(PartitionId partition,
                                                     const std::vector<Range>& ranges,
                                                     std::size_t rows_max) = 0;
+
+    // Now; 0 where that is of no use. Whoever reads after this sees all that was committed before.
+    virtual Moment moment() const { return 0; }
 
     // Checks the conditions and applies the batch, atomically and durably, and then calls `done`.
     // Whoever reads after that sees the batch, and the journal up to it.

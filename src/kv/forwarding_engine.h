@@ -31,6 +31,7 @@ class ForwardingEngine : public Engine {
                                             std::size_t rows_max) override {
         return engine_.read_together(partition, ranges, rows_max);
     }
+    Moment moment() const override { return engine_.moment(); }
     void commit(PartitionId partition, Batch batch, CommitDone done) override {
         engine_.commit(partition, std::move(batch), std::move(done));
     }

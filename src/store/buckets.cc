@@ -127,7 +127,7 @@ Result<bool> ObjectStore::is_empty(kv::PartitionId partition) {
 
 Result<Fence> ObjectStore::set_fence_state(kv::PartitionId partition, const Fence& expected,
                                            meta::BucketState state) {
-    Fence fence{.bytes = {}, .record = expected.record};
+    Fence fence{.moment = 0, .bytes = {}, .record = expected.record};
     fence.record.set_state(state);
     fence.record.set_generation(fence.record.generation() + 1);
     fence.bytes = meta::encode(fence.record);
@@ -146,7 +146,7 @@ Result<Fence> ObjectStore::close_bucket(const Bucket& bucket) {
             or_no_bucket(context_.kv.get(bucket.partition, meta::fence_row)));
         if (!bytes) return fail(Code::no_such_bucket);
         TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
-        Fence fence{.bytes = *std::move(bytes), .record = std::move(record)};
+        Fence fence{.moment = 0, .bytes = *std::move(bytes), .record = std::move(record)};
         if (fence.record.state() == meta::BUCKET_DELETING) return fence;
         Result<Fence> closed =
             or_no_bucket(set_fence_state(bucket.partition, fence, meta::BUCKET_DELETING));

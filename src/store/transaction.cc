@@ -39,13 +39,14 @@ Result<bool> was_applied(const Context& context, kv::PartitionId partition, cons
 }  // namespace
 
 Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition) {
+    const kv::Moment moment = kv.moment();
     TRY(std::optional<std::string> bytes, or_no_bucket(kv.get(partition, meta::fence_row)));
     if (!bytes) return fail(Code::no_such_bucket);
     TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
     // It may stay: whoever asks again finds it opened, or no longer by its name.
     if (record.state() == meta::BUCKET_DELETING)
         return fail(Code::operation_aborted, "The bucket is being deleted.");
-    return Fence{.bytes = *std::move(bytes), .record = std::move(record)};
+    return Fence{.moment = moment, .bytes = *std::move(bytes), .record = std::move(record)};
 }
 
 Transaction::Transaction(const Context& context, kv::PartitionId partition, Fence fence)
@@ -53,7 +54,8 @@ Transaction::Transaction(const Context& context, kv::PartitionId partition, Fenc
       partition_(partition),
       fence_(std::move(fence)),
       now_(context.clock.now()) {
-    batch_.require(std::string(meta::fence_row), fence_.bytes);
+    batch_.moment = fence_.moment;
+    batch_.require_as_read(std::string(meta::fence_row), fence_.bytes);
 }
 
 void Transaction::discard_blob(const meta::Extent& extent) {
@@ -126,8 +128,8 @@ Result<KeyChange> KeyChange::read(Transaction& transaction, std::string key) {
     // Two reads are no snapshot: a change between them shows both rows or none, and the commit will
     // find out.
     change.head_ = object ? std::move(object) : std::move(delete_marker);
-    transaction.batch().require(current, std::move(object_bytes));
-    transaction.batch().require(marker, std::move(marker_bytes));
+    transaction.batch().require_as_read(current, std::move(object_bytes));
+    transaction.batch().require_as_read(marker, std::move(marker_bytes));
     const meta::Version* head = change.head_ ? &change.head_->version() : nullptr;
     const Context& context = transaction.context();
     const UnixNanos at_least = head != nullptr ? head->time_nanos() + 1 : 0;

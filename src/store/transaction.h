@@ -20,6 +20,7 @@ namespace weir::store {
 
 // The bucket's `e` row as read.
 struct Fence {
+    kv::Moment moment = 0;  // before it was read
     std::string bytes;
     meta::BucketFence record;
 };

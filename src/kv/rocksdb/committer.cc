@@ -92,6 +92,7 @@ Result<void> Committer::recover() {
     if (std::chrono::steady_clock::now() < try_again_ && cause_) return fail(*cause_);
     Result<void> opened = current_.reopen();
     database_ = &current_.own();
+    recent_.forget();
     if (opened) opened = load();
     if (opened) opened = prove();
     if (opened) {
@@ -190,6 +191,8 @@ void Committer::commit_group(std::vector<Job> group) {
         if (Result<void> written = write(writes); !written) {
             for (Result<Committed>& outcome : outcomes)
                 if (outcome) outcome = fail(written.error());
+        } else {
+            recent_.done();
         }
     }
     ++groups_;
@@ -206,13 +209,15 @@ void Committer::commit_group(std::vector<Job> group) {
     }
 }
 
-Result<bool> Committer::holds(PartitionId partition, const Condition& condition,
+Result<bool> Committer::holds(const Job& job, const Condition& condition,
                               const Overlay& overlay) const {
-    if (const auto changed = overlay.find(full_key(partition, condition.key));
-        changed != overlay.end())
+    const std::string key = full_key(job.partition, condition.key);
+    if (const auto changed = overlay.find(key); changed != overlay.end())
         return changed->second.has_value() == condition.value.has_value() &&
                (!condition.value || *changed->second == *condition.value);
-    TRY(const std::optional<std::string> present, database_->get(partition, condition.key, false));
+    if (condition.read_since && !recent_.may_be_written_since(key, job.batch.moment)) return true;
+    TRY(const std::optional<std::string> present,
+        database_->get(job.partition, condition.key, false));
     return present == condition.value;
 }
 
@@ -229,6 +234,7 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
             writes.DeleteRange(family, begin, end);
         writes.Delete(database_->family(partition_prefix),
                       full_key(engine_partition, partition_row(job.partition)));
+        recent_.forget();
         return Committed{};
     }
     if (job.kind == Kind::trim_journal) {
@@ -239,7 +245,7 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
     }
     if (!has_partition(job.partition)) return fail(Code::not_found, "no such partition");
     for (const Condition& condition : job.batch.conditions) {
-        TRY(const bool held, holds(job.partition, condition, overlay));
+        TRY(const bool held, holds(job, condition, overlay));
         if (!held) {
             ++conflicts_;
             return fail(Code::conflict);
@@ -248,11 +254,13 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
     for (const Row& row : job.batch.puts) {
         std::string key = full_key(job.partition, row.key);
         writes.Put(database_->family(row.key.front()), key, row.value);
+        recent_.note(key);
         overlay[std::move(key)] = row.value;
     }
     for (const std::string& removed : job.batch.removes) {
         std::string key = full_key(job.partition, removed);
         writes.Delete(database_->family(removed.front()), key);
+        recent_.note(key);
         overlay[std::move(key)] = std::nullopt;
     }
     Committed committed;

@@ -27,6 +27,7 @@
 #include "base/mutex.h"
 #include "kv/engine.h"
 #include "kv/rocksdb/current.h"
+#include "kv/rocksdb/recent_writes.h"
 
 namespace weir::kv::rocksdb {
 
@@ -51,6 +52,7 @@ class Committer {
     void submit(Job job);
 
     bool has_partition(PartitionId partition) const;
+    Moment moment() const { return recent_.now(); }
     Stats stats() const;
 
   private:
@@ -66,8 +68,7 @@ class Committer {
     void add_all(const std::vector<Job>& group, ::rocksdb::WriteBatch& writes,
                  std::vector<Result<Committed>>& outcomes);
     Result<Committed> add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay);
-    Result<bool> holds(PartitionId partition, const Condition& condition,
-                       const Overlay& overlay) const;
+    Result<bool> holds(const Job& job, const Condition& condition, const Overlay& overlay) const;
     Result<void> write(::rocksdb::WriteBatch& writes);
     Result<void> load();
     Result<void> prove();
@@ -80,6 +81,7 @@ class Committer {
     // The committer's thread only.
     Database* database_ = nullptr;
     Sequence last_sequence_ = 0;
+    RecentWrites recent_;         // but for moment()
     std::optional<Error> cause_;  // why nothing can be written
     std::chrono::milliseconds pause_{0};
     SteadyTime try_again_;

@@ -41,6 +41,10 @@ constexpr std::uint64_t blob_value_bytes_min = 2 * KiB;
     options.write_buffer_size = write_buffer_bytes;
     options.max_write_buffer_number = 2;
     options.arena_block_size = 256 * KiB;
+    // Most lookups are of rows that are not there: what a new key has before, the delete marker of
+    // a key that has none.
+    options.memtable_prefix_bloom_size_ratio = 0.02;
+    options.memtable_whole_key_filtering = true;
     options.level_compaction_dynamic_level_bytes = true;
     options.compression = ::rocksdb::kLZ4Compression;
     if (family == bulk_family) {

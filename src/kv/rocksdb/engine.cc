@@ -114,6 +114,8 @@ Result<std::vector<Page>> Engine::read_together(PartitionId partition,
     return pages;
 }
 
+Moment Engine::moment() const { return implementation_->committer.moment(); }
+
 void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
     check_batch(batch, implementation_->limits);
     implementation_->committer.submit({.kind = Committer::Kind::change,

@@ -49,6 +49,7 @@ class Engine final : public kv::Engine {
                          const RowVisitor& visit) override;
     Result<std::vector<Page>> read_together(PartitionId partition, const std::vector<Range>& ranges,
                                             std::size_t rows_max) override;
+    Moment moment() const override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
     Result<void> verify_files(const FileVisitor& visit) override;
