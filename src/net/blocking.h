@@ -40,6 +40,24 @@ auto run_blocking(io::BlockingPool& pool, Work& work) -> Task<decltype(work())> 
     co_return *std::move(outcome);
 }
 
+// Calls `start(done)` and goes on, on the same core, with what `done` is called with: once, by any
+// thread.
+template <typename Outcome, typename Start>
+Task<Outcome> when_done(Start& start) {
+    std::optional<Outcome> outcome;
+    const Executor executor = co_await boost::asio::this_coro::executor;
+    auto initiate = [&start, &outcome, &executor](auto handler) {
+        auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+        start([&outcome, executor, resume](Outcome done) {
+            outcome.emplace(std::move(done));
+            boost::asio::post(executor, [resume] { std::move (*resume)(); });
+        });
+    };
+    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>, void()>(
+        std::move(initiate), use_task);
+    co_return *std::move(outcome);
+}
+
 // A buffer, when one is free; slow_down where too many wait for one, or nobody gave one back for so
 // long.
 Task<Result<io::Buffer>> acquire_buffer(io::BufferPool& pool, std::chrono::milliseconds patience);

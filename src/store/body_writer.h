@@ -102,6 +102,8 @@ class BodyWriter {
     // Whether writing so many bytes may block on a disk; else they only go to memory.
     bool may_block(std::size_t bytes) const { return !stays_inline(bytes); }
     std::uint64_t size_bytes() const { return size_bytes_; }
+    // All of it so far; then finish() does not block.
+    bool in_memory() const { return writer_ == nullptr; }
 
     // Makes the bytes durable. Fails with incomplete_body when fewer came than were announced.
     Result<StoredBody> finish();

@@ -14,6 +14,9 @@
 
 namespace weir::store {
 
+// May a read wait for a disk? If not, it answers from memory or with Code::would_block.
+enum class Wait { yes, no };
+
 struct Settings {
     // Bytes of a deleted object stay this long, so that a GET that began before can end. Longer
     // than any GET where an engine cannot keep an open blob readable; files can, so here it only

@@ -12,10 +12,6 @@ namespace {
 
 using Row = std::optional<std::string>;
 
-Result<Row> get_row(kv::Engine& kv, kv::PartitionId partition, const std::string& key, Wait wait) {
-    return or_no_bucket(wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key));
-}
-
 constexpr std::size_t read_step_bytes = 1 * MiB;
 
 }  // namespace
@@ -59,7 +55,7 @@ Result<std::optional<Found>> ObjectStore::look_up(const Bucket& bucket, const st
                                                   const std::optional<meta::VersionName>& version,
                                                   Wait wait, kv::Batch& seen) {
     const auto read = [&](const std::string& row) -> Result<Row> {
-        TRY(Row bytes, get_row(context_.kv, bucket.partition, row, wait));
+        TRY(Row bytes, read_row(context_.kv, bucket.partition, row, wait));
         seen.require(row, bytes);
         return bytes;
     };
@@ -110,7 +106,7 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
     if (length == 0) return body;
     if (record.body() == meta::BODY_INLINE) {
         TRY(Row bytes,
-            get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
+            read_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
         if (!bytes) return fail(Code::conflict, "the body went while its object was read");
         if (const std::optional<std::string> wrong = verify_inline(*bytes, record)) {
             const std::string where = fmt::format("{}/{}", bucket.name, key);
@@ -123,7 +119,7 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
     meta::PartTable table;
     if (record.body() == meta::BODY_TABLE) {
         TRY(const Row bytes,
-            get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
+            read_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), wait));
         if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
         TRY(table, meta::decode<meta::PartTable>(*bytes));
     }
@@ -169,7 +165,7 @@ Result<Body> ObjectStore::open_body(const Bucket& bucket, const std::string& key
 Result<meta::PartTable> ObjectStore::part_table(const Bucket& bucket, const std::string& key,
                                                 const meta::ObjectRecord& record) {
     TRY(const Row bytes,
-        get_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), Wait::yes));
+        read_row(context_.kv, bucket.partition, meta::body_row(key, record.version()), Wait::yes));
     if (!bytes) return fail(Code::conflict, "the part table went while its object was read");
     TRY(meta::PartTable table, meta::decode<meta::PartTable>(*bytes));
     std::uint64_t left = record.size_bytes();

@@ -31,8 +31,6 @@
 
 namespace weir::store {
 
-enum class Wait { yes, no };
-
 struct Bucket {
     std::string name;
     std::string owner;
@@ -224,6 +222,19 @@ class ObjectStore {
                           hash::AlgorithmSet algorithms);
     Result<meta::ObjectRecord> put(const Bucket& bucket, const PutRequest& request,
                                    StoredBody body);
+    // The same for who may not wait, of a body that is all in memory: what must be read is, or it
+    // is would_block; then the batch is committed. Code::conflict: put() will do.
+    struct PreparedPut {
+        meta::ObjectRecord record;
+        kv::Batch batch;
+        std::optional<kv::Row> proof;  // Transaction::prove_by()
+    };
+    Result<PreparedPut> prepare_put(const Bucket& bucket, const PutRequest& request,
+                                    const StoredBody& body);
+    void commit_put(const Bucket& bucket, PreparedPut& prepared,
+                    std::function<void(Result<void>)> done);
+    // Whether it was committed although commit_put() failed so. May wait.
+    Result<bool> was_put(const Bucket& bucket, const PreparedPut& prepared, const Error& failure);
     Result<KeyChange::Removed> remove(const Bucket& bucket, const RemoveRequest& request);
     // One outcome for each request, in order; their commits share syncs. Keys may repeat.
     std::vector<Result<KeyChange::Removed>> remove_many(const Bucket& bucket,

@@ -29,18 +29,17 @@ void pause_after(int attempt) {
     std::this_thread::sleep_for(std::chrono::microseconds(random_u64() % 2000));
 }
 
-// Whether the batch of a commit whose reply was lost was applied. A `no` may also mean that
-// somebody has replaced the row since, so it allows no retry.
-Result<bool> was_applied(const Context& context, kv::PartitionId partition, const kv::Row& proof) {
-    TRY(const std::optional<std::string> value, context.kv.get(partition, proof.key));
-    return value == proof.value;
-}
-
 }  // namespace
 
-Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition) {
+Result<std::optional<std::string>> read_row(kv::Engine& kv, kv::PartitionId partition,
+                                            const std::string& key, Wait wait) {
+    return or_no_bucket(wait == Wait::yes ? kv.get(partition, key) : kv.try_get(partition, key));
+}
+
+Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition, Wait wait) {
     const kv::Moment moment = kv.moment();
-    TRY(std::optional<std::string> bytes, or_no_bucket(kv.get(partition, meta::fence_row)));
+    TRY(std::optional<std::string> bytes,
+        read_row(kv, partition, std::string(meta::fence_row), wait));
     if (!bytes) return fail(Code::no_such_bucket);
     TRY(meta::BucketFence record, meta::decode<meta::BucketFence>(*bytes));
     // It may stay: whoever asks again finds it opened, or no longer by its name.
@@ -49,10 +48,11 @@ Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition) {
     return Fence{.moment = moment, .bytes = *std::move(bytes), .record = std::move(record)};
 }
 
-Transaction::Transaction(const Context& context, kv::PartitionId partition, Fence fence)
+Transaction::Transaction(const Context& context, kv::PartitionId partition, Fence fence, Wait wait)
     : context_(context),
       partition_(partition),
       fence_(std::move(fence)),
+      wait_(wait),
       now_(context.clock.now()) {
     batch_.moment = fence_.moment;
     batch_.require_as_read(std::string(meta::fence_row), fence_.bytes);
@@ -77,6 +77,11 @@ void Transaction::finish() {
         const UnixNanos not_before = now_ + context_.settings.reclaim_delay_nanos;
         batch_.put(meta::garbage_row(not_before, random_u64()), meta::encode(garbage_));
     }
+}
+
+Result<bool> was_applied(const Context& context, kv::PartitionId partition, const kv::Row& proof) {
+    TRY(const std::optional<std::string> value, context.kv.get(partition, proof.key));
+    return value == proof.value;
 }
 
 Result<void> transact(const Context& context, kv::PartitionId partition,

@@ -32,12 +32,16 @@ Result<T> or_no_bucket(Result<T> result) {
     return result;
 }
 
+Result<std::optional<std::string>> read_row(kv::Engine& kv, kv::PartitionId partition,
+                                            const std::string& key, Wait wait);
+
 // no_such_bucket if the bucket is gone or going.
-Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition);
+Result<Fence> read_fence(kv::Engine& kv, kv::PartitionId partition, Wait wait = Wait::yes);
 
 class Transaction {
   public:
-    Transaction(const Context& context, kv::PartitionId partition, Fence fence);
+    Transaction(const Context& context, kv::PartitionId partition, Fence fence,
+                Wait wait = Wait::yes);
 
     const Context& context() const { return context_; }
     kv::PartitionId partition() const { return partition_; }
@@ -46,7 +50,7 @@ class Transaction {
 
     kv::Batch& batch() { return batch_; }
     Result<std::optional<std::string>> get(const std::string& key) {
-        return or_no_bucket(context_.kv.get(partition_, key));
+        return read_row(context_.kv, partition_, key, wait_);
     }
 
     // Will be reclaimed after the delay: the blobs removed whole, or the ranges of them punched.
@@ -68,12 +72,17 @@ class Transaction {
     const Context& context_;
     kv::PartitionId partition_;
     Fence fence_;
+    Wait wait_;
     UnixNanos now_;
     kv::Batch batch_;
     meta::Garbage garbage_;
     std::set<std::pair<std::string, std::string>> discarded_;  // blob, referrer
     std::optional<kv::Row> proof_;
 };
+
+// Whether the batch of a commit whose reply was lost was applied. A `no` may also mean that
+// somebody has replaced the row since, so it allows no retry.
+Result<bool> was_applied(const Context& context, kv::PartitionId partition, const kv::Row& proof);
 
 enum class Fate {
     not_committed,  // what the batch referred to may be discarded

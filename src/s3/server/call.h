@@ -34,8 +34,10 @@ Result<store::Bucket> own_bucket(const Call& call, std::string_view name,
 // The bucket that the request names, and x-amz-expected-bucket-owner, if it is there, names its
 // owner.
 template <typename Request>
-Result<store::Bucket> own_bucket(const Call& call, const Request& request) {
-    TRY(store::Bucket bucket, own_bucket(call, std::string_view(request.bucket)));
+    requires requires(const Request& request) { request.bucket; }
+Result<store::Bucket> own_bucket(const Call& call, const Request& request,
+                                 store::Wait wait = store::Wait::yes) {
+    TRY(store::Bucket bucket, own_bucket(call, std::string_view(request.bucket), wait));
     if (request.expected_bucket_owner && *request.expected_bucket_owner != bucket.owner)
         return fail(Code::access_denied);
     return bucket;

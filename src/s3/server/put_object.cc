@@ -28,35 +28,64 @@ hash::AlgorithmSet with_md5(hash::AlgorithmSet algorithms) {
     return algorithms;
 }
 
-Result<Reply> commit_put(const Exchange& exchange, const PutObjectRequest& request,
-                         const store::Bucket& bucket, const Payload& payload,
-                         meta::ObjectHeaders headers, store::BodyWriter& writer) {
-    TRY(store::StoredBody body, writer.finish());
-    TRY_VOID(payload.verify(body.digests));
+struct FinishedPut {
+    store::StoredBody body;
+    store::PutRequest request;
+};
+
+Result<FinishedPut> finish_put(const PutObjectRequest& request, const Payload& payload,
+                               meta::ObjectHeaders& headers, store::BodyWriter& writer) {
+    FinishedPut finished;
+    TRY(finished.body, writer.finish());
+    const hash::Digests& digests = finished.body.digests;
+    TRY_VOID(payload.verify(digests));
     const hash::Algorithm kept = payload.checks().checksum.value_or(hash::Algorithm::crc64nvme);
-    const store::PutRequest put{
+    finished.request = {
         .key = request.key,
         .headers = std::move(headers),
-        .etag = hex_encode(*body.digests[hash::Algorithm::md5]),
-        .checksums = {to_checksum(kept, body.digests)},
+        .etag = hex_encode(*digests[hash::Algorithm::md5]),
+        .checksums = {to_checksum(kept, digests)},
         .precondition = write_precondition(request.if_match, request.if_none_match)};
-    TRY(const meta::ObjectRecord record, exchange.store.put(bucket, put, std::move(body)));
-    PutObjectReply message;
-    message.etag = quoted(record.etag());
-    message.version_id = made_version_id(record);
-    message.checksum_type = checksum_type_name(record.checksum_type());
-    show_checksums(record, message);
-    Reply reply;
-    write(message, reply);
-    return reply;
+    return finished;
+}
+
+// A body that is all in memory is committed from the core, without a thread that waits; a lost
+// race, and what has to be read from the disk, is left to one that may.
+net::Task<Result<meta::ObjectRecord>> commit_from_memory(Exchange& exchange,
+                                                         const store::Bucket& bucket,
+                                                         FinishedPut& finished) {
+    store::ObjectStore& store = exchange.store;
+    Result<store::ObjectStore::PreparedPut> prepared =
+        store.prepare_put(bucket, finished.request, finished.body);
+    Result<void> committed;
+    if (prepared) {
+        auto start = [&](std::function<void(Result<void>)> done) {
+            store.commit_put(bucket, *prepared, std::move(done));
+        };
+        committed = co_await net::when_done<Result<void>>(start);
+    } else {
+        committed = fail(std::move(prepared).error());
+    }
+    if (committed) co_return std::move(prepared->record);
+    const Error failure = std::move(committed).error();
+    const bool undecided = failure.code() == Code::would_block || failure.code() == Code::conflict;
+    if (!undecided && !prepared) co_return fail(failure);
+    auto settle = [&]() -> Result<meta::ObjectRecord> {
+        if (undecided) return store.put(bucket, finished.request, std::move(finished.body));
+        TRY(const bool applied, store.was_put(bucket, *prepared, failure));
+        if (!applied) return fail(failure);
+        return std::move(prepared->record);
+    };
+    co_return co_await net::run_blocking(exchange.pool, settle);
 }
 
 // Refuses early what the commit would refuse anyway, before the body travels.
-Result<store::Bucket> open_for_put(const Exchange& exchange, const PutObjectRequest& request) {
-    TRY(store::Bucket bucket, own_bucket(exchange.call(), request));
+Result<store::Bucket> open_for_put(const Exchange& exchange, const PutObjectRequest& request,
+                                   store::Wait wait) {
+    TRY(store::Bucket bucket, own_bucket(exchange.call(), request, wait));
     if (const store::Precondition precondition =
             write_precondition(request.if_match, request.if_none_match)) {
-        Result<store::Found> found = exchange.store.find(bucket, request.key, std::nullopt);
+        Result<store::Found> found = exchange.store.find(bucket, request.key, std::nullopt, wait);
         if (!found && found.error().code() != Code::no_such_key)
             return fail(std::move(found).error());
         TRY_VOID(precondition(found && !found->record.delete_marker() ? &found->record : nullptr));
@@ -136,15 +165,34 @@ net::Task<Result<http::Response>> put_object(Exchange& exchange) {
     CO_TRY(const PutObjectRequest request, parse<PutObjectRequest>(exchange.view));
     CO_TRY(Payload payload, Payload::from(exchange));
     CO_TRY(meta::ObjectHeaders headers, object_headers(request));
-    auto open = [&] { return open_for_put(exchange, request); };
-    CO_TRY(const store::Bucket bucket, co_await net::run_blocking(exchange.pool, open));
-    store::BodyWriter writer = exchange.store.begin_body(bucket, payload.size_bytes(),
+    Result<store::Bucket> bucket = open_for_put(exchange, request, store::Wait::no);
+    if (!bucket && bucket.error().code() == Code::would_block) {
+        auto open = [&] { return open_for_put(exchange, request, store::Wait::yes); };
+        bucket = co_await net::run_blocking(exchange.pool, open);
+    }
+    if (!bucket) co_return fail(std::move(bucket).error());
+    store::BodyWriter writer = exchange.store.begin_body(*bucket, payload.size_bytes(),
                                                          with_md5(payload.checks().algorithms));
     CO_TRY_VOID(co_await receive(exchange, payload, writer));
-    auto commit = [&] {
-        return commit_put(exchange, request, bucket, payload, std::move(headers), writer);
-    };
-    CO_TRY(Reply reply, co_await net::run_blocking(exchange.pool, commit));
+    Result<meta::ObjectRecord> record = fail(Code::internal_error);
+    if (writer.in_memory()) {
+        CO_TRY(FinishedPut finished, finish_put(request, payload, headers, writer));
+        record = co_await commit_from_memory(exchange, *bucket, finished);
+    } else {
+        auto commit = [&]() -> Result<meta::ObjectRecord> {
+            TRY(FinishedPut finished, finish_put(request, payload, headers, writer));
+            return exchange.store.put(*bucket, finished.request, std::move(finished.body));
+        };
+        record = co_await net::run_blocking(exchange.pool, commit);
+    }
+    if (!record) co_return fail(std::move(record).error());
+    PutObjectReply message;
+    message.etag = quoted(record->etag());
+    message.version_id = made_version_id(*record);
+    message.checksum_type = checksum_type_name(record->checksum_type());
+    show_checksums(*record, message);
+    Reply reply;
+    write(message, reply);
     co_return to_response(std::move(reply));
 }
 
