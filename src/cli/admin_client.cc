@@ -6,13 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "inspect/data_directory.h"
+#include "io/socket_path.h"
 
 namespace weir::cli {
 
 Result<nlohmann::json> AdminClient::request(const std::string& method, const std::string& path,
                                             const nlohmann::json& body) {
     const std::string socket = inspect::DataDirectory::admin_socket(data_);
-    httplib::Client client(socket);
+    TRY(const io::SocketPath name, io::SocketPath::of(socket));
+    httplib::Client client(name.text());
     client.set_address_family(AF_UNIX);
     // fsck and scrub answer when they are done.
     constexpr time_t read_timeout_s = 24 * 3600;

@@ -14,6 +14,8 @@
 #include <future>
 #include <utility>
 
+#include "io/socket_path.h"
+
 namespace weir::net {
 namespace {
 
@@ -164,9 +166,7 @@ Result<std::unique_ptr<Listener>> Listener::tcp(Cores& cores, const Address& add
 Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std::string& path,
                                                         Accepted accepted, Log& log) {
     using Protocol = asio::local::stream_protocol;
-    if (path.size() >= sizeof(sockaddr_un::sun_path))
-        return fail(Code::invalid_argument,
-                    fmt::format("the path {} is too long for a unix socket", path));
+    TRY(const io::SocketPath name, io::SocketPath::of(path));
     struct stat there{};
     if (::lstat(path.c_str(), &there) == 0) {
         if (!S_ISSOCK(there.st_mode))
@@ -177,7 +177,7 @@ Result<std::unique_ptr<Listener>> Listener::unix_domain(Cores& cores, const std:
     AsioListener<Protocol>::Acceptor acceptor(cores.first().executor());
     acceptor.open(Protocol(), error);
     const mode_t before = ::umask(0177);
-    if (!error) acceptor.bind(Protocol::endpoint(path), error);
+    if (!error) acceptor.bind(Protocol::endpoint(name.text()), error);
     ::umask(before);
     if (!error) acceptor.listen(backlog, error);
     if (error)
