@@ -141,7 +141,7 @@ Result<void> Checker::check_place(const Place& place) {
     const auto fence = context_.kv.get(place.partition, meta::fence_row);
     if (!fence && fence.error().code() != Code::not_found) return fail(fence.error());
     if (!fence && options_.offline && !place.drained && !place.half_made)
-        find(Kind::damage, place.name, "all its rows are missing");
+        find_unreadable(place.name, "all its rows are missing");
     return {};
 }
 

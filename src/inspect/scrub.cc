@@ -45,6 +45,8 @@ class Scrubber {
         : store_(store), options_(options), pace_(options.bytes_per_second) {}
 
     Result<ScrubReport> run() {
+        // What others find meanwhile may be of blobs that were read before.
+        const std::vector<std::string> known = store_.damage().blobs();
         TRY_VOID(scrub_metadata());
         TRY(const std::vector<store::Place> places, store::every_place(store_.context().kv));
         for (const store::Place& place : places) {
@@ -53,7 +55,9 @@ class Scrubber {
             TRY_VOID(each_row(place, meta::version_prefix, &Scrubber::scrub_body));
         }
         report_.bytes = pace_.bytes();
-        if (saw_everything_) store_.damage().keep_only(damaged_);
+        if (!saw_everything_) return report_;
+        for (const std::string& blob : known)
+            if (!damaged_.contains(blob)) store_.damage().is_whole(blob);
         return report_;
     }
 
@@ -115,28 +119,30 @@ class Scrubber {
         const std::optional<blob::BlobId> id = run ? blob::BlobId::decode(run->blob) : std::nullopt;
         if (!id) {
             damage(place.name, "a checksum row has a key that is not one");
+            saw_everything_ = false;
             return {};
         }
         const std::uint64_t offset = run->offset;
         const std::string where = fmt::format("{}: blob {} at {}", place.name, id->text(), offset);
         const Result<meta::BlockChecksums> blocks = meta::decode<meta::BlockChecksums>(row.value);
         Result<std::shared_ptr<const blob::Reader>> reader = store_.context().blobs.open(*id);
-        std::optional<std::string> wrong;
+        Result<std::optional<std::string>> wrong = std::nullopt;
         if (!blocks) {
-            wrong = blocks.error().describe();
+            wrong = fail(blocks.error());
         } else if (!reader) {
-            wrong = reader.error().describe();
+            wrong = fail(reader.error());
         } else {
             ++report_.extents;
-            Result<std::optional<std::string>> verified = store::verify_blocks(
-                **reader, offset, *blocks, [this](std::uint64_t bytes) { pace_.read(bytes); });
-            wrong = verified ? *std::move(verified) : verified.error().describe();
+            wrong = store::verify_blocks(**reader, offset, *blocks,
+                                         [this](std::uint64_t bytes) { pace_.read(bytes); });
         }
-        if (!wrong) return {};
+        if (wrong && !*wrong) return {};
+        if (!wrong && !store::is_damage(wrong.error())) return fail(std::move(wrong).error());
+        const std::string what = wrong ? **wrong : wrong.error().describe();
         // Reclaimed while it was read?
         TRY(const std::optional<std::string> still,
             store_.context().kv.get(place.partition, row.key));
-        if (still == row.value) damage_of_blob(id->encode(), where, *wrong);
+        if (still == row.value) damage_of_blob(id->encode(), where, what);
         return {};
     }
 

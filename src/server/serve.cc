@@ -212,6 +212,7 @@ Result<int> run(const Config& config) {
          .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second},
          .source = {.region = 0, .writer = writer}});
     TRY_VOID(store.damage().load());
+    store.damage().forget_gone();
     TRY(const store::OrphanSweep sweep, store::sweep_orphans(store, writer));
     if (sweep.removed > 0)
         log->info("{} of {} young blobs were never committed and are gone", sweep.removed,

@@ -16,26 +16,25 @@ std::string name_of(std::string_view blob) {
 }  // namespace
 
 Result<void> Damage::load() {
-    std::vector<std::string> gone;
-    TRY_VOID(kv::each_row(
-        context_.kv, meta::system_partition, kv::prefix_range(std::string(1, meta::damage_prefix)),
-        [&](const kv::Row& row) -> Result<void> {
-            std::string blob = row.key.substr(1);
-            const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
-            const auto reader = id ? context_.blobs.open(*id) : fail(Code::not_found);
-            if (!reader && reader.error().code() == Code::not_found) {
-                gone.push_back(std::move(blob));
-                return {};
-            }
-            context_.log.error("blob {} is known to be damaged, and not served: {}", name_of(blob),
-                               row.value);
-            MutexLock lock(mutex_);
-            known_.insert(std::move(blob));
-            known_count_ = known_.size();
-            return {};
-        }));
-    for (const std::string& blob : gone) forget(blob);
-    return {};
+    return kv::each_row(context_.kv, meta::system_partition,
+                        kv::prefix_range(std::string(1, meta::damage_prefix)),
+                        [&](const kv::Row& row) -> Result<void> {
+                            std::string blob = row.key.substr(1);
+                            context_.log.error("blob {} is known to be damaged, and not served: {}",
+                                               name_of(blob), row.value);
+                            MutexLock lock(mutex_);
+                            known_.insert(std::move(blob));
+                            known_count_ = known_.size();
+                            return {};
+                        });
+}
+
+void Damage::forget_gone() {
+    for (const std::string& blob : blobs()) {
+        const std::optional<blob::BlobId> id = blob::BlobId::decode(blob);
+        const auto reader = id ? context_.blobs.open(*id) : fail(Code::not_found);
+        if (!reader && reader.error().code() == Code::not_found) forget(blob);
+    }
 }
 
 bool Damage::contains(std::string_view blob) const {
@@ -86,12 +85,9 @@ void Damage::forget(std::string_view blob) {
     known_count_ = known_.size();
 }
 
-void Damage::keep_only(const std::set<std::string>& blobs) {
-    for (const std::string& blob : this->blobs()) {
-        if (blobs.contains(blob)) continue;
-        forget(blob);
-        context_.log.info("blob {} is whole again", name_of(blob));
-    }
+void Damage::is_whole(std::string_view blob) {
+    forget(blob);
+    context_.log.info("blob {} is whole again", name_of(blob));
 }
 
 std::vector<std::string> Damage::blobs() const {

@@ -23,8 +23,10 @@ class Damage {
   public:
     explicit Damage(const Context& context) : context_(context) {}
 
-    // What earlier starts found; blobs that are gone since are forgotten.
+    // What earlier starts found.
     Result<void> load();
+    // For a server that starts: blobs that are no longer there.
+    void forget_gone();
 
     // `blob` as in extents.
     bool contains(std::string_view blob) const;
@@ -36,8 +38,8 @@ class Damage {
     void count() { ++met_; }
     // The blob is gone.
     void forget(std::string_view blob);
-    // Everything was read again, and these are all that is damaged.
-    void keep_only(const std::set<std::string>& blobs);
+    // All of it was read again.
+    void is_whole(std::string_view blob);
 
     std::vector<std::string> blobs() const;
     std::size_t size() const { return known_count_.load(); }

@@ -14,6 +14,7 @@
 namespace weir::store {
 namespace {
 
+constexpr UnixNanos clock_slack_nanos = 60 * nanos_per_second;
 constexpr std::chrono::seconds pass_interval(5);
 constexpr std::size_t rows_a_round_max = 256;
 
@@ -79,10 +80,9 @@ void Reclaimer::run() {
 }
 
 Result<void> Reclaimer::run_once(UnixNanos now) {
-    TRY_VOID(settle_left());
+    // One blob's or bucket's trouble is not the others'.
+    Result<void> first_error = settle_left();
     TRY_VOID(save_low_water());
-    // One bucket's trouble is not the others'.
-    Result<void> first_error;
     const auto note = [&](Result<void> done) {
         // Gone: a bucket that is being created has no partition yet; one that was just deleted is
         // drained below.
@@ -110,14 +110,17 @@ Result<void> Reclaimer::reclaim_partition(kv::PartitionId partition, UnixNanos n
         if (!done && first_error) first_error = std::move(done);
         return {};
     }));
-    TRY_VOID(bring_forward(partition, now + context_.settings.reclaim_delay_nanos));
+    TRY_VOID(bring_forward(partition, std::max(now, context_.clock.now())));
     return first_error;
 }
 
-// Rows whose time lies further ahead than a delay were put before the clock jumped back, or by
-// another clock: they wait for one delay from now, not until this clock is there.
-Result<void> Reclaimer::bring_forward(kv::PartitionId partition, UnixNanos latest) {
-    const kv::Range ahead{meta::garbage_row(latest + 1, 0),
+// Rows whose time lies much further ahead than a delay were put before the clock jumped back, or by
+// another clock: they wait for one delay from now, not until this clock is there. Not those that
+// are put while this runs.
+Result<void> Reclaimer::bring_forward(kv::PartitionId partition, UnixNanos now) {
+    const UnixNanos latest = now + context_.settings.reclaim_delay_nanos,
+                    too_late = latest + context_.settings.reclaim_delay_nanos + clock_slack_nanos;
+    const kv::Range ahead{meta::garbage_row(too_late, 0),
                           kv::prefix_range(std::string(1, meta::garbage_prefix)).end};
     return kv::each_row(context_.kv, partition, ahead, [&](const kv::Row& row) -> Result<void> {
         kv::Batch batch;
@@ -293,16 +296,18 @@ Result<void> Reclaimer::trim_journal(kv::PartitionId partition, UnixNanos now) {
 Result<void> Reclaimer::settle_left() {
     const std::vector<InFlight::Left> left = store_.in_flight().take_left();
     if (left.empty()) return {};
-    Result<void> outcome = save_writer_low_water(context_.kv, writer_, low_water_saved_);
+    const Result<void> decided = save_writer_low_water(context_.kv, writer_, low_water_saved_);
+    Result<void> first_error = decided;
     for (const InFlight::Left& each : left) {
-        if (outcome) outcome = settle(each.blob);
-        if (outcome) {
+        Result<void> settled = decided ? settle(each.blob) : decided;
+        if (settled) {
             store_.in_flight().end(each.bound);
         } else {
             store_.in_flight().leave(each);
+            if (first_error) first_error = std::move(settled);
         }
     }
-    return outcome;
+    return first_error;
 }
 
 Result<void> Reclaimer::settle(blob::BlobId blob) {

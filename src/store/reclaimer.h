@@ -44,7 +44,7 @@ class Reclaimer {
   private:
     void run();
     Result<void> reclaim_partition(kv::PartitionId partition, UnixNanos now);
-    Result<void> bring_forward(kv::PartitionId partition, UnixNanos latest);
+    Result<void> bring_forward(kv::PartitionId partition, UnixNanos now);
     Result<void> reclaim_row(kv::PartitionId partition, const kv::Row& row);
     Result<void> reclaim_blob(const meta::Extent& extent);
     Result<bool> release(kv::PartitionId home, const meta::Extent& extent);

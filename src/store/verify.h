@@ -24,6 +24,10 @@ Result<std::optional<std::string>> verify_blocks(const blob::Reader& reader, std
                                                  const meta::BlockChecksums& blocks,
                                                  const std::function<void(std::uint64_t)>& pace);
 
+// Whether an error that a read ended with says something about what was to be read; others, like a
+// lack of descriptors, only about the moment.
+bool is_damage(const Error& error);
+
 // An inline body against its record.
 std::optional<std::string> verify_inline(const std::string& bytes,
                                          const meta::ObjectRecord& record);

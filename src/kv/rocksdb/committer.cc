@@ -93,7 +93,10 @@ Result<void> Committer::recover() {
     Result<void> opened = current_.reopen();
     database_ = &current_.own();
     recent_.forget();
-    if (opened) opened = load();
+    if (opened) {
+        opened = load();
+        if (!opened) database_->stop();  // or the next group would go on without
+    }
     if (opened) opened = prove();
     if (opened) {
         cause_.reset();
@@ -191,6 +194,8 @@ void Committer::commit_group(std::vector<Job> group) {
         if (Result<void> written = write(writes); !written) {
             for (Result<Committed>& outcome : outcomes)
                 if (outcome) outcome = fail(written.error());
+        } else if (group.front().kind == Kind::drop_partition) {
+            recent_.forget();
         } else {
             recent_.done();
         }
@@ -234,7 +239,6 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
             writes.DeleteRange(family, begin, end);
         writes.Delete(database_->family(partition_prefix),
                       full_key(engine_partition, partition_row(job.partition)));
-        recent_.forget();
         return Committed{};
     }
     if (job.kind == Kind::trim_journal) {

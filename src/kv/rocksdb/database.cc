@@ -154,8 +154,13 @@ void Health::OnErrorRecoveryBegin(::rocksdb::BackgroundErrorReason, ::rocksdb::S
 
 Result<std::unique_ptr<Database>> Database::open_to_read(const Options& options,
                                                          const Limits& limits, Log& log) {
+    // A torn end is dropped as open() drops it. What is damaged before is acknowledged, and may be
+    // known to the database that is open only.
+    TRY(const LogVerdict verdict, judge_logs(options.path));
+    if (verdict.end == LogVerdict::End::damaged)
+        return fail(Code::corrupt,
+                    fmt::format("the log {} is damaged at byte {}", verdict.file, verdict.offset));
     auto database = std::unique_ptr<Database>(new Database(log));
-    // A torn end is dropped as open() drops it; what is damaged before stays for open() to judge.
     const ::rocksdb::Status status = database->open(
         options, limits, log, ::rocksdb::WALRecoveryMode::kPointInTimeRecovery, /*to_read=*/true);
     if (!status.ok())

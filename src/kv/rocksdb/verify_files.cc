@@ -24,6 +24,7 @@ Result<::rocksdb::Options> reading_options(Current& current) {
     ::rocksdb::BlockBasedTableOptions table;
     table.no_block_cache = true;
     ::rocksdb::Options options = database->db().GetOptions();
+    options.env = ::rocksdb::Env::Default();  // the database's own goes with it
     options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
     return options;
 }
@@ -52,6 +53,10 @@ Result<void> verify_files(Current& current, const FileVisitor& visit) {
             const auto same = [&](const auto& live) { return live.name == file.name; };
             TRY(const Files now, live_files(current));
             if (std::ranges::none_of(now, same)) continue;
+            // No descriptor left, say: nothing that the file could help.
+            if (const Error error = to_error(status, "reading " + path);
+                error.code() != Code::corrupt && error.code() != Code::io_error)
+                return fail(error);
             wrong = status.ToString();
         }
         if (!visit(path, file.size, wrong)) return {};

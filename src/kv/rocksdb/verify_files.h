@@ -1,5 +1,5 @@
 #pragma once
-// Reads the database's table files again, block by block, past every cache. Private to kv/rocksdb;
+// Reads the database's table files again, block by block, past its caches. Private to kv/rocksdb;
 // safe from any thread.
 
 #include "kv/engine.h"
