@@ -154,15 +154,20 @@ void Health::OnErrorRecoveryBegin(::rocksdb::BackgroundErrorReason, ::rocksdb::S
 
 Result<std::unique_ptr<Database>> Database::open_to_read(const Options& options,
                                                          const Limits& limits, Log& log) {
-    // A torn end is dropped as open() drops it. What is damaged before is acknowledged, and may be
-    // known to the database that is open only.
-    TRY(const LogVerdict verdict, judge_logs(options.path));
-    if (verdict.end == LogVerdict::End::damaged)
-        return fail(Code::corrupt,
-                    fmt::format("the log {} is damaged at byte {}", verdict.file, verdict.offset));
+    using ::rocksdb::WALRecoveryMode;
     auto database = std::unique_ptr<Database>(new Database(log));
-    const ::rocksdb::Status status = database->open(
-        options, limits, log, ::rocksdb::WALRecoveryMode::kPointInTimeRecovery, /*to_read=*/true);
+    ::rocksdb::Status status = database->open(
+        options, limits, log, WALRecoveryMode::kTolerateCorruptedTailRecords, /*to_read=*/true);
+    if (status.IsCorruption()) {
+        // A torn end is dropped as open() drops it. What is damaged before was acknowledged, and
+        // may be known to no other than the database that is open now.
+        TRY(const LogVerdict verdict, judge_logs(options.path));
+        if (verdict.end == LogVerdict::End::damaged)
+            return fail(Code::corrupt, fmt::format("the log {} is damaged at byte {}", verdict.file,
+                                                   verdict.offset));
+        status = database->open(options, limits, log, WALRecoveryMode::kPointInTimeRecovery,
+                                /*to_read=*/true);
+    }
     if (!status.ok())
         return fail(to_error(status, fmt::format("reading the database {}", options.path)));
     database->stop();
