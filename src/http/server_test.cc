@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "base/check.h"
@@ -396,25 +398,32 @@ TEST_P(ServerFiles, SendsRangesOfFilesInOrder) {
 TEST_P(ServerFiles, ChecksWhatItIsToldToBeforeItIsSent) {
     TestServer server({}, tls());
     const std::string content = noise(17 * MiB + 123);
+    std::mutex mutex;  // the checks run on the server's threads
     std::vector<std::pair<std::uint64_t, std::uint64_t>> checked;
-    std::uint64_t bad_from = content.size();
+    std::atomic<std::uint64_t> bad_from = content.size();
     server.handler.files = {
         {file(content), 5, content.size() - 5, [&](std::uint64_t offset, std::uint64_t length) {
+             const std::lock_guard lock(mutex);
              checked.emplace_back(offset, length);
              return offset + length > bad_from ? fail(Code::corrupt, "flipped") : Result<void>();
          }}};
+    const auto take_checked = [&] {
+        const std::lock_guard lock(mutex);
+        return std::exchange(checked, {});
+    };
     Client client = connect(server);
     EXPECT_TRUE(client.ask(get("/files"))->body == content.substr(5));
     std::uint64_t at = 5;
-    for (const auto& [offset, length] : std::exchange(checked, {})) {
+    for (const auto& [offset, length] : take_checked()) {
         EXPECT_EQ(offset, at);
         at += length;
     }
     EXPECT_EQ(at, content.size());
     bad_from = 12 * MiB;
     EXPECT_FALSE(client.ask(get("/files"))) << "what is wrong is not sent";
-    ASSERT_EQ(checked.size(), 2u);
-    EXPECT_LE(checked.back().first, bad_from);
+    const auto last = take_checked();
+    ASSERT_EQ(last.size(), 2u);
+    EXPECT_LE(last.back().first, bad_from);
     wait_until([&] { return server.handler.replies_cut == 1; });
 }
 
