@@ -24,7 +24,7 @@ SANITIZED_TESTS = ["tests/s3", "-m", "not slow"]
 # Each has servers of its own.
 WORKERS = 2
 # For each target of tests/fuzz, two at a time: enough to meet again what was found once.
-FUZZ_SECONDS = 20
+FUZZ_SECONDS = 30
 # A stage that hangs is a failure, not a build that never ends.
 STAGE_SECONDS_MAX = 1500
 
