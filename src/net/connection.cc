@@ -45,7 +45,7 @@ bool is_there(int file, std::uint64_t offset) {
 // where the kernel (before 6.5) cannot tell.
 std::optional<bool> is_cached(int file, std::uint64_t offset, std::uint64_t length) {
     constexpr long cachestat_number = 451;  // the C library does not know it yet
-    constexpr std::uint64_t page_bytes = 4096;
+    static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     struct {
         std::uint64_t offset, length;
     } const range{offset, length};
@@ -273,9 +273,15 @@ Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::ui
     std::uint64_t resident_until = offset;
     while (length > 0) {
         const std::size_t size = std::min<std::uint64_t>(length, quantum);
-        if (resident_until < offset + size && !is_resident(file, offset, size))
-            CO_TRY_VOID(co_await bring_in(file, offset, std::min(length, window_bytes)));
-        resident_until = std::max(resident_until, offset + size);
+        if (resident_until < offset + size) {
+            resident_until = offset + size;
+            if (!is_resident(file, offset, size)) {
+                const std::uint64_t window = std::min(length, window_bytes);
+                CO_TRY_VOID(co_await bring_in(file, offset, window));
+                // Not all file systems tell; they are not asked again for what was just read.
+                if (!is_resident(file, offset, size)) resident_until = offset + window;
+            }
+        }
         CO_TRY(const Step step, stream_->send_file(file, offset, size));
         if (step.bytes > 0) progress();
         bytes_out_ += step.bytes;
