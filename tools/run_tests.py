@@ -36,6 +36,7 @@ class Tally:
         """Starts at nothing."""
         self.passed = 0
         self.failed = 0
+        self.skipped = 0
 
     def add_junit(self, path: pathlib.Path) -> None:
         """Adds a JUnit file's cases; a file that is missing counts as one failure."""
@@ -43,7 +44,11 @@ class Tally:
             self.failed += 1
             return
         for case in ElementTree.parse(path).iter("testcase"):
-            if case.find("skipped") is not None or case.get("status") == "notrun":
+            skipped = case.find("skipped")
+            if skipped is not None:
+                self.skipped += 1
+                print(f"skipped: {case.get('classname')}.{case.get('name')}: {skipped.get('message')}", flush=True)
+            if skipped is not None or case.get("status") == "notrun":
                 continue
             if case.find("failure") is not None or case.find("error") is not None:
                 self.failed += 1
@@ -188,7 +193,7 @@ def main() -> int:
         if not arguments.quick:
             fuzz_tests(tally)
     print(f"all stages took {time.monotonic() - begin:.0f} s")
-    print(f"{tally.passed} passed, {tally.failed} failed")
+    print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))
     return 1 if tally.failed else 0
 
 

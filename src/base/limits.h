@@ -43,7 +43,6 @@ struct Limits {
     // Memory and threads.
     std::size_t body_buffer_bytes = 1 * MiB;
     std::size_t body_buffers_max = 192;  // all bodies together; a body waits for a free buffer
-    std::size_t body_buffers_per_request_max = 3;  // one receiving, one hashing, one being written
     std::size_t body_buffer_queue_max = 4096;  // bodies that wait for one; more are 503 SlowDown
     // So long a buffer waits for those of other bodies to be hashed with, once its own body waits.
     std::size_t hash_patience_ms = 5;

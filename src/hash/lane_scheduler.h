@@ -13,8 +13,8 @@
 // it, after as much patience as it likes.
 //
 // Owned by main(), outlives its bodies. Everything is safe from any thread; a Body is used by one
-// thread at a time. No call blocks longer than it takes to note something down, unless `submit`
-// does.
+// thread at a time, but for hurry(). No call blocks longer than it takes to note something down,
+// unless `submit` does.
 
 #include <cstdint>
 #include <functional>

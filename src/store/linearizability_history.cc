@@ -289,14 +289,16 @@ class Client {
     Result<std::string> put(const Operation& next) {
         BodyWriter writer = store_->begin_body(race_.bucket(), next.bytes.size(), {});
         TRY_VOID(writer.write(as_bytes(next.bytes)));
+        const bool prepared = writer.in_memory() && chance(50);
         TRY(StoredBody body, writer.finish());
-        TRY(const meta::ObjectRecord record, store_->put(race_.bucket(),
-                                                         {.key = next.key,
-                                                          .headers = {},
-                                                          .etag = next.writes,
-                                                          .checksums = {},
-                                                          .precondition = to_precondition(next)},
-                                                         std::move(body)));
+        const PutRequest request{.key = next.key,
+                                 .headers = {},
+                                 .etag = next.writes,
+                                 .checksums = {},
+                                 .precondition = to_precondition(next)};
+        TRY(const meta::ObjectRecord record,
+            prepared ? put_prepared(*store_, race_.bucket(), request, std::move(body))
+                     : store_->put(race_.bucket(), request, std::move(body)));
         return record.etag();
     }
 

@@ -1,5 +1,7 @@
 #include "store/store_rig.h"
 
+#include <future>
+
 #include <stdlib.h>
 
 #include <cstdlib>
@@ -96,6 +98,29 @@ Bucket Rig::bucket(const std::string& name, meta::Versioning versioning) {
     const Bucket bucket = must(store_->create_bucket(name, "owner", ""));
     if (versioning != meta::VERSIONING_UNSET) must(store_->set_versioning(bucket, versioning));
     return bucket;
+}
+
+Result<void> commit_and_wait(ObjectStore& store, const Bucket& bucket,
+                             ObjectStore::PreparedPut& prepared) {
+    std::promise<Result<void>> outcome;
+    store.commit_put(bucket, prepared,
+                     [&](Result<void> done) { outcome.set_value(std::move(done)); });
+    return outcome.get_future().get();
+}
+
+Result<meta::ObjectRecord> put_prepared(ObjectStore& store, const Bucket& bucket,
+                                        const PutRequest& request, StoredBody body) {
+    Result<ObjectStore::PreparedPut> prepared = store.prepare_put(bucket, request, body);
+    const Result<void> committed =
+        prepared ? commit_and_wait(store, bucket, *prepared) : Result<void>(fail(prepared.error()));
+    if (committed) return std::move(prepared->record);
+    const Code code = committed.error().code();
+    if (code == Code::would_block || code == Code::conflict)
+        return store.put(bucket, request, std::move(body));
+    if (!prepared) return fail(committed.error());
+    TRY(const bool applied, store.was_put(bucket, *prepared, committed.error()));
+    if (!applied) return fail(committed.error());
+    return std::move(prepared->record);
 }
 
 Result<meta::ObjectRecord> Rig::put(const Bucket& bucket, const std::string& key,

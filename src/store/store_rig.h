@@ -42,6 +42,13 @@ std::optional<Code> code_of(const Result<T>& result) {
     return result.error().code();
 }
 
+Result<void> commit_and_wait(ObjectStore& store, const Bucket& bucket,
+                             ObjectStore::PreparedPut& prepared);
+// As the server puts what is all in memory: prepared and committed without waiting, and where that
+// does not end it, by put() or by looking what became of it.
+Result<meta::ObjectRecord> put_prepared(ObjectStore& store, const Bucket& bucket,
+                                        const PutRequest& request, StoredBody body);
+
 class Rig {
   public:
     enum class Kind { memory, embedded };

@@ -1,5 +1,6 @@
 """`weir backup` and `weir restore`: what was acknowledged before a backup is in it, whatever happens meanwhile."""
 
+import itertools
 import os
 import re
 import shutil
@@ -194,8 +195,8 @@ def test_upgrade_says_what_it_would_do(filled):
     running, _ = filled
     assert "would change nothing" in running.run("upgrade", "--dry-run").stdout
     running.stop()
-    (running.data / "FORMAT").write_text("weir data format 99\n")
-    for command in (["upgrade", "--dry-run"], ["fsck"], ["serve"]):
+    for number, command in itertools.product((0, 99), (["upgrade", "--dry-run"], ["fsck"], ["serve"])):
+        (running.data / "FORMAT").write_text(f"weir data format {number}\n")
         result = running.run(*command, check=False)
         assert result.returncode == 1, command
-        assert "weir data format 99" in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+        assert f"weir data format {number}" in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr

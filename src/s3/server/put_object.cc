@@ -1,6 +1,6 @@
 // PutObject and UploadPart: the requests that bring bytes. Headers are judged before the body is
 // asked for; the body is hashed and written while it arrives; then one hop to the blocking pool
-// makes it durable and commits it.
+// makes it durable and commits it. What is all in memory is committed without a hop.
 
 #include <fmt/format.h>
 
