@@ -155,7 +155,7 @@ class Engine {
 
     // Reads the engine's own files again and names each that is not what was written. It sees what
     // no row shows any more, and files of which nothing can be read; values kept apart from their
-    // keys it leaves to whoever reads the rows.
+    // keys it leaves to whoever reads the rows. What a damaged log was for it writes anew.
     virtual Result<void> verify_files(const FileVisitor& visit) = 0;
 
     // Flushes, waits for open commits, stops the engine's threads. Later calls fail with

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <rocksdb/db.h>
 
 #include "base/random.h"
 #include "kv/contract_test.h"
@@ -208,6 +209,14 @@ TEST(RocksDbEngine, IsReadAllTheWhileItRecovers) {
     EXPECT_TRUE(engine->get(partition, "p").value());
 }
 
+void flip_bit(const std::string& path, std::streamoff at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const char byte = static_cast<char>(file.get() ^ 0x10);
+    file.seekp(at);
+    file.put(byte);
+}
+
 // Damage in a table file, which the running engine may never read again.
 TEST(RocksDbEngine, NamesATableFileThatIsNotWhatWasWritten) {
     TemporaryFolder folder;
@@ -234,17 +243,92 @@ TEST(RocksDbEngine, NamesATableFileThatIsNotWhatWasWritten) {
     ASSERT_FALSE(files.empty());
     EXPECT_THAT(damaged, ::testing::IsEmpty());
     EXPECT_GT(largest_bytes, 100'000u);
-    {
-        std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
-        file.seekg(20'000);
-        const char byte = static_cast<char>(file.get() ^ 0x10);
-        file.seekp(20'000);
-        file.put(byte);
-    }
+    flip_bit(largest, 20'000);
     files.clear();
     ASSERT_TRUE(engine->verify_files(visit));
     EXPECT_THAT(damaged, ::testing::ElementsAre(largest));
     EXPECT_GE(files.size(), 1u);
+}
+
+// Nobody would read it again before the next start, which would refuse it.
+TEST(RocksDbEngine, NamesALogThatIsNotWhatWasWrittenAndWritesItAnew) {
+    TemporaryFolder folder;
+    const auto key = [](int i) { return "o" + std::to_string(i); };
+    const auto engine = open(folder.path());
+    ASSERT_TRUE(engine->create_partition(PartitionId(9)));
+    for (int i = 0; i < 20; ++i) {
+        Batch batch;
+        batch.put(key(i), random_bytes(1000));
+        ASSERT_TRUE(commit_and_wait(*engine, PartitionId(9), std::move(batch)));
+    }
+    std::vector<std::string> logs, damaged;
+    const FileVisitor visit = [&](const std::string& file, std::uint64_t,
+                                  const std::optional<std::string>& wrong) {
+        if (file.ends_with(".log")) logs.push_back(file);
+        if (wrong) damaged.push_back(file);
+        return true;
+    };
+    ASSERT_TRUE(engine->verify_files(visit));
+    ASSERT_FALSE(logs.empty());
+    EXPECT_THAT(damaged, ::testing::IsEmpty());
+    const std::string log = logs.back();
+    flip_bit(log, 5'000);
+    ASSERT_TRUE(engine->verify_files(visit));
+    EXPECT_THAT(damaged, ::testing::ElementsAre(log));
+    ASSERT_TRUE(engine->verify_files(visit));
+    EXPECT_THAT(damaged, ::testing::SizeIs(1)) << "it was told twice";
+    // As a kill leaves it.
+    TemporaryFolder dead;
+    std::filesystem::copy(folder.path(), dead.path() + "/copy");
+    const auto again = open(dead.path() + "/copy");
+    for (int i = 0; i < 20; ++i)
+        EXPECT_EQ(again->get(PartitionId(9), key(i)).value(),
+                  engine->get(PartitionId(9), key(i)).value());
+}
+
+TEST(RocksDbEngine, DoesNotTakeALogThatIsBeingWrittenForADamagedOne) {
+    const OpenedInItsFolder opened;
+    ASSERT_TRUE(opened.engine->create_partition(PartitionId(9)));
+    std::atomic<bool> stop = false;
+    std::jthread writer([&] {
+        for (int i = 0; !stop; ++i) {
+            Batch batch;
+            batch.put("o" + std::to_string(i), random_bytes(100'000));
+            EXPECT_TRUE(commit_and_wait(*opened.engine, PartitionId(9), std::move(batch)));
+        }
+    });
+    for (int i = 0; i < 100; ++i)
+        EXPECT_TRUE(opened.engine->verify_files(
+            [](const std::string& file, std::uint64_t, const std::optional<std::string>& wrong) {
+                EXPECT_FALSE(wrong) << file << ": " << *wrong;
+                return true;
+            }));
+    stop = true;
+}
+
+TEST(RocksDbEngine, RefusesADatabaseOfAnotherFormat) {
+    TemporaryFolder folder;
+    open(folder.path());
+    {
+        std::vector<::rocksdb::ColumnFamilyDescriptor> families;
+        for (const char* name : {"default", "bulk", "journal"})
+            families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
+        std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+        ::rocksdb::DB* opened = nullptr;
+        ASSERT_TRUE(::rocksdb::DB::Open({}, folder.path(), families, &handles, &opened).ok());
+        const std::unique_ptr<::rocksdb::DB> database(opened);
+        const std::string row = std::string(8, '\0') + "format";
+        std::string format;
+        ASSERT_TRUE(database->Get({}, row, &format).ok());
+        EXPECT_EQ(format, "1");
+        ASSERT_TRUE(database->Put({}, row, "2").ok());
+        for (::rocksdb::ColumnFamilyHandle* handle : handles)
+            ASSERT_TRUE(database->DestroyColumnFamilyHandle(handle).ok());
+    }
+    const std::shared_ptr<Log> log = null_log();
+    const auto refused = rocksdb::Engine::open({.path = folder.path()}, Limits(), *log);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message(), "the database has format 2, this program reads 1");
 }
 
 // A database whose server died after some commits, the last larger than a page and than a block of

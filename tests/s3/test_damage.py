@@ -244,6 +244,29 @@ def test_a_changed_table_is_named_and_nothing_is_taken_for_a_leak(stopped):
     assert table.name in running.log()
 
 
+@pytest.mark.parametrize("tool", ["scrub", "fsck"])
+def test_a_changed_log_of_a_running_server_is_named_and_written_anew(own_server, tool):
+    """Nobody reads it again before the next start, which would refuse it."""
+    running = own_server().start()
+    s3 = running.client()
+    s3.create_bucket(Bucket=BUCKET)
+    bodies = {f"logged/{number}": b"%d" % number * 1000 for number in range(9)}
+    for key, body in bodies.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    log = max((running.data / "meta").glob("*.log"), key=lambda path: path.stat().st_size)
+    flip(log, log.read_bytes().index(bodies["logged/4"]) + 500)
+    look = {"scrub": ("scrub", "--rate-mib", "0"), "fsck": ("fsck", "--read")}[tool]
+    told = running.run(*look, check=False)
+    assert told.returncode == 1 and log.name in told.stdout and "in tables now" in told.stdout, told
+    if tool == "scrub":
+        assert log.name in running.log()
+        assert metric(running, "weir_damage_met_total") == 1
+    assert running.run(*look, check=False).returncode == 0, "what it held is elsewhere"
+    running.kill()
+    running.start()
+    assert {key: get(running, key) for key in bodies} == bodies
+
+
 def files_that_matter(data):
     """Every file of a data directory that holds what was stored."""
     unread = re.compile(r"LOG.*|LOCK|OPTIONS-.*|IDENTITY")

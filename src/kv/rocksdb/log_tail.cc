@@ -56,15 +56,23 @@ bool all_zeros(Bytes bytes) {
     return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte(0); });
 }
 
+// One log, read a block at a time: it may be larger than the memory that there is.
 class LogFile {
   public:
-    explicit LogFile(std::vector<std::byte> content) : content_(std::move(content)) {}
+    static Result<LogFile> open(const std::filesystem::path& path) {
+        LogFile log;
+        log.path_ = path;
+        log.in_.open(path, std::ios::binary | std::ios::ate);
+        if (log.in_) log.bytes_ = static_cast<std::size_t>(log.in_.tellg());
+        TRY_VOID(log.read_to_the_end());
+        return log;
+    }
 
     // Where the first record begins that is not whole; nullopt if there is none.
-    std::optional<std::size_t> first_damage() const {
+    std::optional<std::size_t> first_damage() {
         std::size_t record = 0;
         bool inside = false;
-        for (std::size_t at = 0; at < content_.size();) {
+        for (std::size_t at = 0; at < bytes_;) {
             const Bytes rest = rest_of_block(at);
             if (rest.size() < header_bytes && !ends_with(at + rest.size())) {
                 at += rest.size();  // the filling of a block
@@ -83,8 +91,8 @@ class LogFile {
 
     // Whether a record begins behind the one at `damage`. Where nothing can be read, every place
     // is tried.
-    bool has_record_behind(std::size_t damage) const {
-        for (std::size_t at = damage; at < content_.size();) {
+    bool has_record_behind(std::size_t damage) {
+        for (std::size_t at = damage; at < bytes_;) {
             const std::optional<Fragment> fragment = read_fragment(rest_of_block(at));
             if (fragment && begins_record(fragment->type) && at > damage) return true;
             at += fragment ? fragment->bytes : 1;
@@ -92,12 +100,11 @@ class LogFile {
         return false;
     }
 
-    // Whether what a sector holds of [from, end) is zeros.
-    bool has_zero_sector(std::size_t from) const {
-        for (std::size_t at = from; at < content_.size();) {
-            const std::size_t end =
-                std::min(content_.size(), (at / sector_bytes + 1) * sector_bytes);
-            if (end - at >= torn_bytes_min && all_zeros(Bytes(content_).subspan(at, end - at)))
+    // Whether what a sector holds of what lies behind `from` is zeros.
+    bool has_zero_sector(std::size_t from) {
+        for (std::size_t at = from; at < bytes_;) {
+            const std::size_t end = std::min(bytes_, (at / sector_bytes + 1) * sector_bytes);
+            if (end - at >= torn_bytes_min && all_zeros(rest_of_block(at).first(end - at)))
                 return true;
             at = end;
         }
@@ -105,29 +112,50 @@ class LogFile {
     }
 
     // No record; perhaps space for some.
-    bool empty() const { return zeros_from(0); }
+    bool empty() { return zeros_from(0); }
+
+    std::uint64_t bytes() const { return bytes_; }
+    // Once the answers above are there: whether they are of the file, all of which could be read.
+    Result<void> read_to_the_end() const {
+        if (in_) return {};
+        return fail(Code::io_error, fmt::format("{} cannot be read", path_.string()));
+    }
 
   private:
-    Bytes rest_of_block(std::size_t at) const {
-        const std::size_t end = std::min(content_.size(), (at / block_bytes + 1) * block_bytes);
-        return Bytes(content_).subspan(at, end - at);
-    }
-    bool zeros_from(std::size_t at) const { return all_zeros(Bytes(content_).subspan(at)); }
-    bool ends_with(std::size_t at) const { return at == content_.size(); }
+    LogFile() = default;
 
-    const std::vector<std::byte> content_;
+    // Until the next call.
+    Bytes rest_of_block(std::size_t at) {
+        const std::size_t begin = at / block_bytes * block_bytes;
+        if (block_.empty() || block_begin_ != begin) {
+            block_.resize(std::min(block_bytes, bytes_ - begin));
+            block_begin_ = begin;
+            in_.seekg(static_cast<std::streamoff>(begin));
+            in_.read(reinterpret_cast<char*>(block_.data()),
+                     static_cast<std::streamsize>(block_.size()));
+        }
+        return Bytes(block_).subspan(at - begin);
+    }
+    bool zeros_from(std::size_t at) {
+        while (at < bytes_) {
+            const Bytes rest = rest_of_block(at);
+            if (!all_zeros(rest)) return false;
+            at += rest.size();
+        }
+        return true;
+    }
+    bool ends_with(std::size_t at) const { return at == bytes_; }
+
+    std::filesystem::path path_;
+    std::ifstream in_;
+    std::size_t bytes_ = 0;
+    std::vector<std::byte> block_;
+    std::size_t block_begin_ = 0;
 };
 
-Result<LogFile> read_log(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary | std::ios::ate);
-    std::vector<std::byte> content(in ? static_cast<std::size_t>(in.tellg()) : 0);
-    in.seekg(0);
-    in.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(content.size()));
-    if (!in) return fail(Code::io_error, fmt::format("{} cannot be read", path.string()));
-    return LogFile(std::move(content));
-}
+}  // namespace
 
-// In the order of their numbers, which their names have with leading zeros.
+// Their names have their numbers with leading zeros.
 Result<std::vector<std::filesystem::path>> log_paths(const std::string& folder) {
     std::vector<std::filesystem::path> paths;
     std::error_code error;
@@ -139,21 +167,29 @@ Result<std::vector<std::filesystem::path>> log_paths(const std::string& folder) 
     return paths;
 }
 
-}  // namespace
+Result<LogState> read_log(const std::filesystem::path& path) {
+    TRY(LogFile log, LogFile::open(path));
+    const LogState state{.bytes = log.bytes(), .damage = log.first_damage()};
+    TRY_VOID(log.read_to_the_end());
+    return state;
+}
 
 Result<LogVerdict> judge_logs(const std::string& folder) {
     TRY(const std::vector<std::filesystem::path> paths, log_paths(folder));
     LogVerdict verdict;
     for (const std::filesystem::path& path : paths) {
-        TRY(const LogFile log, read_log(path));
+        TRY(LogFile log, LogFile::open(path));
         if (verdict.end != LogVerdict::End::whole) {
             // Whatever was logged later was acknowledged after the damaged record.
             if (!log.empty()) verdict.end = LogVerdict::End::damaged;
+            TRY_VOID(log.read_to_the_end());
             continue;
         }
         const std::optional<std::size_t> damage = log.first_damage();
+        const bool torn =
+            damage && !log.has_record_behind(*damage) && log.has_zero_sector(*damage);
+        TRY_VOID(log.read_to_the_end());
         if (!damage) continue;
-        const bool torn = !log.has_record_behind(*damage) && log.has_zero_sector(*damage);
         verdict = {.end = torn ? LogVerdict::End::torn : LogVerdict::End::damaged,
                    .file = path.string(),
                    .offset = *damage};

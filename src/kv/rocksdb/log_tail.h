@@ -6,10 +6,13 @@
 // length became durable before its bytes.
 //
 // The format: https://github.com/facebook/rocksdb/wiki/Write-Ahead-Log-File-Format
-// Reads files; called before the database is open.
+// Reads files, a block at a time. Safe from any thread; what is being written meanwhile may look torn.
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -26,7 +29,16 @@ struct LogVerdict {
     std::uint64_t offset = 0;  // of the damaged record
 };
 
-// Of the logs of the database in `folder`.
+// Of the logs of the database in `folder`, which nobody writes.
 Result<LogVerdict> judge_logs(const std::string& folder);
+
+// The logs in `folder`, oldest first.
+Result<std::vector<std::filesystem::path>> log_paths(const std::string& folder);
+
+struct LogState {
+    std::uint64_t bytes = 0;
+    std::optional<std::size_t> damage;  // where the first record begins that is not whole
+};
+Result<LogState> read_log(const std::filesystem::path& path);
 
 }  // namespace weir::kv::rocksdb

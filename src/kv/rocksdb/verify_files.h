@@ -1,6 +1,7 @@
 #pragma once
-// Reads the database's table files again, block by block, past its caches. Private to kv/rocksdb;
-// safe from any thread.
+// Reads the database's tables and logs again, block by block, past its caches. Of a log that is
+// damaged what it holds is in memory still, and is written to tables. Private to kv/rocksdb; safe
+// from any thread.
 
 #include "kv/engine.h"
 #include "kv/rocksdb/current.h"

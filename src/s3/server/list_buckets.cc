@@ -1,4 +1,4 @@
-#include "base/bytes.h"
+#include "s3/proto/continuation_token.h"
 #include "s3/proto/model_bucket.h"
 #include "s3/server/verbs.h"
 
@@ -17,10 +17,7 @@ Result<Reply> list_buckets(const Call& call) {
                     "Argument max-buckets must be an integer between 1 and 10000");
     std::string after;
     if (request.continuation_token) {
-        const std::optional<std::string> decoded = base64_decode(*request.continuation_token);
-        if (!decoded || decoded->empty())
-            return fail(Code::invalid_argument, "The continuation token provided is incorrect");
-        after = *decoded;
+        TRY(after, parse_continuation_token(*request.continuation_token));
     }
     TRY(std::vector<store::Bucket> buckets,
         call.store.list_buckets(std::string(call.owner), request.prefix.value_or(""), after,
@@ -30,7 +27,7 @@ Result<Reply> list_buckets(const Call& call) {
     message.prefix = request.prefix;
     if (buckets.size() > page) {
         buckets.pop_back();
-        message.continuation_token = base64_encode(buckets.back().name);
+        message.continuation_token = continuation_token(buckets.back().name);
     }
     for (const store::Bucket& bucket : buckets) {
         ListedBucket& listed = message.buckets.emplace_back();

@@ -1,4 +1,4 @@
-#include "base/bytes.h"
+#include "s3/proto/continuation_token.h"
 #include "s3/proto/model_list.h"
 #include "s3/server/verbs.h"
 
@@ -69,10 +69,7 @@ Result<Reply> list_objects_v2(const Call& call) {
     TRY(const store::Bucket bucket, own_bucket(call, request));
     std::string after = request.start_after.value_or("");
     if (!request.continuation_token.value_or("").empty()) {
-        std::optional<std::string> decoded = base64_decode(*request.continuation_token);
-        if (!decoded || decoded->empty())
-            return fail(Code::invalid_argument, "The continuation token provided is incorrect");
-        after = *std::move(decoded);
+        TRY(after, parse_continuation_token(*request.continuation_token));
     }
     TRY(const meta::Listing listing,
         call.store.list(bucket, {.prefix = request.prefix.value_or(""),
@@ -91,7 +88,7 @@ Result<Reply> list_objects_v2(const Call& call) {
         static_cast<std::int64_t>(listing.objects.size() + listing.common_prefixes.size());
     message.encoding_type = request.encoding_type;
     message.continuation_token = request.continuation_token;
-    if (listing.truncated) message.next_continuation_token = base64_encode(listing.next_after);
+    if (listing.truncated) message.next_continuation_token = continuation_token(listing.next_after);
     message.start_after = encode.optional(request.start_after);
     Reply reply;
     write(message, reply);
