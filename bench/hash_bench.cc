@@ -90,7 +90,7 @@ void run_together(State& state, AlgorithmSet algorithms) {
     std::vector<DigesterInput> inputs;
     for (std::size_t i = 0; i < busy; ++i) digesters.emplace_back(algorithms);
     for (std::size_t i = 0; i < busy; ++i)
-        inputs.push_back({.digester = &digesters[i], .pieces = {buffer(i)}});
+        inputs.push_back({.digester = &digesters[i], .bytes = buffer(i)});
     for (auto _ : state) update_together(inputs);
     count_bytes(state, busy * buffer_bytes);
 }

@@ -1,6 +1,9 @@
 #include "backup/copy_file.h"
 
 #include <algorithm>
+#include <memory>
+#include <new>
+#include <span>
 #include <vector>
 
 #include "base/limits.h"
@@ -9,6 +12,12 @@ namespace weir::backup {
 namespace {
 
 constexpr std::size_t copy_bytes = 1 * MiB;
+
+constexpr std::align_val_t alignment{io::File::direct_alignment_bytes};
+struct DeleteAligned {
+    void operator()(std::byte* bytes) const { ::operator delete[](bytes, alignment); }
+};
+using AlignedBytes = std::unique_ptr<std::byte[], DeleteAligned>;
 
 bool is_zero(std::span<const std::byte> bytes) {
     return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte(0); });
@@ -25,16 +34,16 @@ Result<std::uint64_t> copy_file(io::Disk& disk, const std::string& from, const s
         !removed && removed.error().code() != Code::not_found)
         return fail(removed.error());
     TRY(const std::unique_ptr<io::File> target, disk.create(unfinished));
-    std::vector<std::byte> buffer(std::min<std::uint64_t>(copy_bytes, size));
+    const AlignedBytes memory(static_cast<std::byte*>(::operator new[](copy_bytes, alignment)));
+    const std::span<std::byte> buffer(memory.get(), copy_bytes);
     for (std::uint64_t at = 0; at < size; at += buffer.size()) {
         if (cancel != nullptr && cancel->load())
             return fail(Code::cancelled, "it was told to stop");
         const std::span<std::byte> bytes =
-            std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), size - at));
+            buffer.first(std::min<std::uint64_t>(buffer.size(), size - at));
         TRY_VOID(source->read_at(at, bytes));
         if (is_zero(bytes)) continue;
-        TRY_VOID(target->write_at(at, bytes));
-        target->start_write_out(at, bytes.size());
+        TRY_VOID(target->write_direct_at(at, bytes));
     }
     TRY_VOID(target->truncate(size));
     TRY_VOID(target->sync());

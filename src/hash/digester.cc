@@ -26,29 +26,6 @@ std::optional<LaneDigest> lane_digest(AlgorithmSet algorithms) {
     return std::nullopt;
 }
 
-// Walks through a stream's pieces step by step.
-class Steps {
-  public:
-    explicit Steps(const DigesterInput& input) : pieces_(input.pieces) {}
-
-    // Empty at the end.
-    std::span<const std::byte> next() {
-        while (!pieces_.empty() && done_ == pieces_.front().size()) {
-            pieces_ = pieces_.subspan(1);
-            done_ = 0;
-        }
-        if (pieces_.empty()) return {};
-        const std::span<const std::byte> left = pieces_.front().subspan(done_);
-        const std::span<const std::byte> step = left.first(std::min(left.size(), step_bytes));
-        done_ += step.size();
-        return step;
-    }
-
-  private:
-    std::span<const std::span<const std::byte>> pieces_;
-    std::size_t done_ = 0;  // of the first
-};
-
 }  // namespace
 
 class Digester::Stream {
@@ -233,21 +210,20 @@ Digests Digester::finish() {
     return digests;
 }
 
+// Step by step, so that what one digest has seen is in the cache for the next.
 void update_together(std::span<const DigesterInput> inputs) {
-    std::vector<Steps> steps;
-    for (const DigesterInput& input : inputs) steps.emplace_back(input);
     std::vector<LaneInput> lanes;
-    for (bool more = true; more;) {
-        more = false;
+    std::size_t longest = 0;
+    for (const DigesterInput& input : inputs) longest = std::max(longest, input.bytes.size());
+    for (std::size_t done = 0; done < longest; done += step_bytes) {
         lanes.clear();
-        for (std::size_t i = 0; i < inputs.size(); ++i) {
-            const std::span<const std::byte> step = steps[i].next();
-            if (step.empty()) continue;
-            more = true;
-            Digester& digester = *inputs[i].digester;
-            if (digester.lanes_) lanes.push_back({&*digester.lanes_, step});
-            digester.update_streams(step);
-            if (inputs[i].block_crcs != nullptr) inputs[i].block_crcs->update(step);
+        for (const DigesterInput& input : inputs) {
+            if (done >= input.bytes.size()) continue;
+            const std::span<const std::byte> step =
+                input.bytes.subspan(done, std::min(input.bytes.size() - done, step_bytes));
+            if (input.digester->lanes_) lanes.push_back({&*input.digester->lanes_, step});
+            input.digester->update_streams(step);
+            if (input.block_crcs != nullptr) input.block_crcs->update(step);
         }
         update_together(lanes);
     }

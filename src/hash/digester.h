@@ -44,8 +44,8 @@ class Digester;
 // The next bytes of one stream, and who is to see them.
 struct DigesterInput {
     Digester* digester;
-    BlockCrcs* block_crcs = nullptr;                      // fed too, if there is one
-    std::vector<std::span<const std::byte>> pieces = {};  // in this order
+    BlockCrcs* block_crcs = nullptr;  // fed too, if there is one
+    std::span<const std::byte> bytes = {};
 };
 
 // Feeds any number of streams, no stream twice; each as if it were fed alone.

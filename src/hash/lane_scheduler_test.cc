@@ -54,7 +54,7 @@ class Upload {
     void post(const std::string& text, More more = More::expected) {
         fed_ += text;
         text_ = text;
-        body_.post({.digester = &digester_, .pieces = {as_bytes(text_)}}, more,
+        body_.post({.digester = &digester_, .bytes = as_bytes(text_)}, more,
                    [this](bool hashed) { outcomes.push_back(hashed); });
     }
     void hurry() { body_.hurry(); }
@@ -320,12 +320,11 @@ void receive_bodies(LaneScheduler& scheduler, std::uint64_t seed, std::atomic<in
         while (done < text.size() && !(early_end && up_to(2) == 0)) {
             const std::size_t size = std::min(text.size() - done, 1 + up_to(20'000));
             const std::span<const std::byte> piece = as_bytes(text).subspan(done, size);
-            const std::size_t middle = up_to(size);
             const bool last = done + size == text.size();
             if (up_to(9) == 0) body.hurry();
             JobEnd end;
-            body.post({&digester, &crcs, {piece.first(middle), piece.subspan(middle)}},
-                      last ? More::none : More::expected, [&end](bool hashed) { end.set(hashed); });
+            body.post({&digester, &crcs, piece}, last ? More::none : More::expected,
+                      [&end](bool hashed) { end.set(hashed); });
             // Not hashed for want of a thread: again.
             if (end.wait(body, std::chrono::microseconds(up_to(300)))) done += size;
         }

@@ -32,8 +32,13 @@ class File {
     // file's contents are unknown for good: the kernel may have dropped the dirty pages, so a
     // second sync proves nothing. GroupSync remembers that.
     virtual Result<void> sync() = 0;
-    // Asks the kernel to begin writing a range out; no durability, no failure.
-    virtual void start_write_out(std::uint64_t offset, std::uint64_t length) = 0;
+    // The same for what is too much for the kernel's page cache, or of no use in it. Where `bytes`
+    // lie in memory as they do in the file, modulo direct_alignment_bytes, they go to the disk from
+    // there, but for the parts of a block at either end, before the call returns. Elsewhere, and
+    // where the file system cannot, the kernel begins to write them out.
+    static constexpr std::size_t direct_alignment_bytes = 4096;
+    virtual Result<void> write_direct_at(std::uint64_t offset,
+                                         std::span<const std::byte> bytes) = 0;
     // Also gives back what reserve() took behind the end.
     virtual Result<void> truncate(std::uint64_t size_bytes) = 0;
     // Space for the range without a change of size; what the file system cannot do is no error, a

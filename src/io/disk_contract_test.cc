@@ -4,12 +4,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 
 #include "base/bytes.h"
+#include "base/random.h"
 #include "io/disk.h"
 #include "io/fake_disk.h"
 #include "io/posix_disk.h"
@@ -69,6 +72,36 @@ TEST_P(DiskContract, SaysNotFound) {
     EXPECT_EQ(disk().rename(path("none"), path("other")).error().code(), Code::not_found);
     EXPECT_EQ(disk().stat(path("none")).error().code(), Code::not_found);
     EXPECT_EQ(disk().list(path("none")).error().code(), Code::not_found);
+}
+
+// Whatever lies aligned or not, in memory and in the file, among what is written in the usual way.
+TEST_P(DiskContract, WritesDirectlyFromAndToAnywhere) {
+    constexpr std::size_t file_bytes = 64 * 1024, longest = 20'000;
+    const std::uint64_t seed = random_u64();
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937_64 random(seed);
+    alignas(File::direct_alignment_bytes) static std::byte memory[2 * longest];
+    std::ranges::generate(memory, [&] { return static_cast<std::byte>(random()); });
+    const std::unique_ptr<File> file = *disk().create(path("file"));
+    std::string expected;
+    for (int i = 0; i < 300; ++i) {
+        // Half of them as bodies lie: the same in memory as in the file, often whole blocks.
+        std::size_t offset = random() % file_bytes, length = random() % longest;
+        if (random() % 3 == 0) offset = offset / 4096 * 4096;
+        if (random() % 3 == 0) length = length / 4096 * 4096;
+        const std::size_t from = random() % 2 == 0 ? offset % 4096 : random() % longest;
+        const std::span<const std::byte> bytes = std::span(memory).subspan(from, length);
+        if (offset + length > expected.size() && length > 0) expected.resize(offset + length);
+        std::ranges::copy(as_text(bytes), expected.begin() + static_cast<std::ptrdiff_t>(offset));
+        ASSERT_TRUE(random() % 4 == 0 ? file->write_at(offset, bytes)
+                                      : file->write_direct_at(offset, bytes));
+        ASSERT_EQ(*file->size_bytes(), expected.size());
+        if (i % 10 == 0) {
+            ASSERT_EQ(read(*file, 0, expected.size()), expected);
+        }
+    }
+    ASSERT_TRUE(file->sync());
+    EXPECT_EQ(read(*file, 0, expected.size()), expected);
 }
 
 TEST_P(DiskContract, TruncatesBothWays) {

@@ -272,7 +272,9 @@ class FakeFile final : public File {
         return {};
     }
 
-    void start_write_out(std::uint64_t, std::uint64_t) override {}
+    Result<void> write_direct_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+        return write_at(offset, bytes);
+    }
 
     Result<void> truncate(std::uint64_t size_bytes) override {
         MutexLock lock(state_->mutex);

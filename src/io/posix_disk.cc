@@ -10,6 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 namespace weir::io {
@@ -80,9 +83,18 @@ class PosixFile final : public File {
         return {};
     }
 
-    void start_write_out(std::uint64_t offset, std::uint64_t length) override {
-        ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
-                          SYNC_FILE_RANGE_WRITE);
+    Result<void> write_direct_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
+        const std::size_t head =
+            std::min(bytes.size(), (direct_alignment_bytes - offset % direct_alignment_bytes) %
+                                       direct_alignment_bytes);
+        const std::size_t blocks =
+            (bytes.size() - head) / direct_alignment_bytes * direct_alignment_bytes;
+        const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
+        if (blocks == 0 || (address - offset) % direct_alignment_bytes != 0)
+            return write_and_start_write_out(offset, bytes);
+        TRY_VOID(write_at(offset, bytes.first(head)));
+        TRY_VOID(write_blocks(offset + head, bytes.subspan(head, blocks)));
+        return write_at(offset + head + blocks, bytes.subspan(head + blocks));
     }
 
     Result<void> truncate(std::uint64_t size_bytes) override {
@@ -110,6 +122,41 @@ class PosixFile final : public File {
     int descriptor() const override { return fd_.get(); }
 
   private:
+    // Opened when it is first needed; -1 where the file system does not know O_DIRECT, or there is
+    // no descriptor left.
+    int direct_descriptor() {
+        std::call_once(direct_opened_, [this] {
+            direct_fd_.emplace(uninterrupted(
+                [&] { return ::open(path_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC); }));
+        });
+        return direct_fd_->get();
+    }
+
+    // Aligned in memory, in the file and in length.
+    Result<void> write_blocks(std::uint64_t offset, std::span<const std::byte> bytes) {
+        const int fd = direct_descriptor();
+        while (fd >= 0 && !bytes.empty()) {
+            const ssize_t n = uninterrupted([&] {
+                return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+            });
+            // A device of larger blocks, or the rest of a short write.
+            if (n < 0 && errno == EINVAL) break;
+            if (n < 0) return failed("writing", path_);
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+            offset += static_cast<std::uint64_t>(n);
+        }
+        return write_and_start_write_out(offset, bytes);
+    }
+
+    Result<void> write_and_start_write_out(std::uint64_t offset, std::span<const std::byte> bytes) {
+        if (bytes.empty()) return {};
+        TRY_VOID(write_at(offset, bytes));
+        // A hint: what fails is found by the sync.
+        ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()),
+                          SYNC_FILE_RANGE_WRITE);
+        return {};
+    }
+
     Result<void> allocate(int mode, std::uint64_t offset, std::uint64_t length,
                           std::string_view call) {
         if (length == 0) return {};
@@ -122,6 +169,8 @@ class PosixFile final : public File {
     }
 
     Descriptor fd_;
+    std::once_flag direct_opened_;
+    std::optional<Descriptor> direct_fd_;
     std::string path_;
 };
 

@@ -1,10 +1,14 @@
 #include "io/posix_disk.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -50,6 +54,30 @@ TEST_F(PosixDiskTest, GivesDescriptorsForSendfile) {
     char out[5];
     ASSERT_EQ(::pread(file->descriptor(), out, sizeof out, 0), 5);
     EXPECT_EQ(std::string_view(out, sizeof out), "bytes");
+}
+
+// How many pages of the file the kernel keeps.
+std::size_t cached_pages(int descriptor, std::size_t file_bytes) {
+    void* const mapped = ::mmap(nullptr, file_bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+    EXPECT_NE(mapped, MAP_FAILED);
+    std::vector<unsigned char> pages((file_bytes + 4095) / 4096);
+    EXPECT_EQ(::mincore(mapped, file_bytes, pages.data()), 0);
+    ::munmap(mapped, file_bytes);
+    return static_cast<std::size_t>(
+        std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST_F(PosixDiskTest, KeepsNothingInThePageCacheOfWhatItWritesDirectly) {
+    alignas(File::direct_alignment_bytes) static std::byte memory[1'000'000];
+    const std::string path = folder_ + "/file";
+    const std::unique_ptr<File> file = *disk_.create(path);
+    const int direct = ::open(path.c_str(), O_WRONLY | O_DIRECT);
+    if (direct < 0) GTEST_SKIP() << "the file system of " << folder_ << " knows no O_DIRECT";
+    ::close(direct);
+    ASSERT_TRUE(file->write_direct_at(0, memory));
+    EXPECT_LE(cached_pages(file->descriptor(), sizeof memory), 1u) << "the last is no whole block";
+    ASSERT_TRUE(file->write_at(0, memory));
+    EXPECT_GT(cached_pages(file->descriptor(), sizeof memory), 200u);
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ Result<void> BodyWriter::write_to_blob(std::span<const std::byte> bytes) {
 }
 
 Result<void> BodyWriter::write(std::span<const std::byte> bytes) {
-    const hash::DigesterInput input = digester_input({bytes});
+    const hash::DigesterInput input = digester_input(bytes);
     hash::update_together({&input, 1});
     return store(bytes);
 }

@@ -94,14 +94,16 @@ class BodyWriter {
 
     // The same in two halves that may run at the same time on two threads: feeding this input
     // (hash/lane_scheduler.h), with the same bytes in the same order, and store().
-    hash::DigesterInput digester_input(std::vector<std::span<const std::byte>> pieces) {
-        return {.digester = &digester_, .block_crcs = &block_crcs_, .pieces = std::move(pieces)};
+    hash::DigesterInput digester_input(std::span<const std::byte> bytes) {
+        return {.digester = &digester_, .block_crcs = &block_crcs_, .bytes = bytes};
     }
     Result<void> store(std::span<const std::byte> bytes);
 
     // Whether writing so many bytes may block on a disk; else they only go to memory.
     bool may_block(std::size_t bytes) const { return !stays_inline(bytes); }
     std::uint64_t size_bytes() const { return size_bytes_; }
+    // Where the next byte will lie in its file, if it goes to one.
+    std::uint64_t next_offset() const { return base_offset_ + size_bytes_; }
     // All of it so far; then finish() does not block.
     bool in_memory() const { return writer_ == nullptr; }
 

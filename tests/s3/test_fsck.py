@@ -1,6 +1,8 @@
 """`weir fsck` and `weir scrub`: what is whole is called whole, and each kind of damage and leak is found and named."""
 
+import functools
 import json
+import re
 
 import pytest
 
@@ -88,7 +90,9 @@ def test_a_whole_directory_is_whole_offline_and_live(filled):
     assert " 0 damaged, 0 leaks" in offline
     assert "0 damaged" in scrub(running, clean=True)
     running.start()
-    assert fsck(running, "--read", clean=True) == offline
+    # The database's log is another one.
+    without_bytes = functools.partial(re.sub, r"\d+ bytes", "")
+    assert without_bytes(fsck(running, "--read", clean=True)) == without_bytes(offline)
     assert "0 damaged" in scrub(running, clean=True)
     s3 = running.client()
     for key, body in bodies.items():

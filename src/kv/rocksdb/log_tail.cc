@@ -186,8 +186,7 @@ Result<LogVerdict> judge_logs(const std::string& folder) {
             continue;
         }
         const std::optional<std::size_t> damage = log.first_damage();
-        const bool torn =
-            damage && !log.has_record_behind(*damage) && log.has_zero_sector(*damage);
+        const bool torn = damage && !log.has_record_behind(*damage) && log.has_zero_sector(*damage);
         TRY_VOID(log.read_to_the_end());
         if (!damage) continue;
         verdict = {.end = torn ? LogVerdict::End::torn : LogVerdict::End::damaged,

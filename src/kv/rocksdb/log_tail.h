@@ -6,7 +6,8 @@
 // length became durable before its bytes.
 //
 // The format: https://github.com/facebook/rocksdb/wiki/Write-Ahead-Log-File-Format
-// Reads files, a block at a time. Safe from any thread; what is being written meanwhile may look torn.
+// Reads files, a block at a time. Safe from any thread; what is being written meanwhile may look
+// torn.
 
 #include <cstdint>
 #include <filesystem>

@@ -16,17 +16,16 @@ BodyJob::BodyJob(Exchange& exchange, net::Executor executor, store::BodyWriter& 
 void BodyJob::start(Decode decode, bool more) {
     using More = hash::LaneScheduler::Body::More;
     storing_.start([this, decode = std::move(decode), more]() -> Result<void> {
-        TRY(const std::vector<std::span<const std::byte>> pieces, decode());
+        TRY(const std::span<const std::byte> bytes, decode());
         posted_ = true;
-        body_.post(writer_.digester_input(pieces), more ? More::expected : More::none,
+        body_.post(writer_.digester_input(bytes), more ? More::expected : More::none,
                    [hashing = hashing_, executor = executor_](bool hashed) {
                        boost::asio::post(executor, [hashing, hashed] {
                            hashing->ended = hashed;
                            hashing->timer.cancel();
                        });
                    });
-        for (const std::span<const std::byte> piece : pieces) TRY_VOID(writer_.store(piece));
-        return {};
+        return writer_.store(bytes);
     });
 }
 

@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "hash/lane_scheduler.h"
 #include "s3/server/background_job.h"
@@ -25,8 +24,8 @@ class BodyJob {
   public:
     BodyJob(Exchange& exchange, net::Executor executor, store::BodyWriter& writer);
 
-    // Runs on the blocking pool: the pieces of the body that a buffer holds.
-    using Decode = std::function<Result<std::vector<std::span<const std::byte>>>()>;
+    // Runs on the blocking pool: what of the body a buffer holds.
+    using Decode = std::function<Result<std::span<const std::byte>>()>;
 
     // The job before must have been waited for. `more` is whether another buffer is to be expected.
     // A full pool shows in wait(), as slow_down.

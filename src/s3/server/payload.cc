@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "io/disk.h"
 #include "net/blocking.h"
 #include "s3/server/body_job.h"
 
@@ -18,6 +20,9 @@ constexpr std::uint64_t small_bytes_max = 64 * KiB;
 // so long it may, if nobody waits for one.
 constexpr std::chrono::milliseconds buffer_patience(1000);
 constexpr std::size_t after_pause_bytes = 4 * KiB;
+// Bytes that lie in memory as they will in the file go to the disk from there
+// (io::File::write_direct_at).
+constexpr std::size_t alignment_bytes = io::File::direct_alignment_bytes;
 // aws-chunked adds a line to each chunk of at least 8 KiB, and a trailer.
 constexpr std::size_t chunked_overhead(std::uint64_t bytes) {
     return 1024 + static_cast<std::size_t>(bytes / 16);
@@ -90,21 +95,22 @@ net::Task<Result<std::size_t>> Payload::fill(std::span<std::byte> out, bool& pau
     co_return filled;
 }
 
-Result<std::vector<std::span<const std::byte>>> Payload::decode(std::span<const std::byte> raw,
-                                                                std::uint64_t before) {
+Result<std::span<const std::byte>> Payload::decode(std::span<const std::byte> raw,
+                                                   std::uint64_t before, std::byte* place) {
     if (before + raw.size() > put_bytes_max + small_bytes_max) return fail(Code::entity_too_large);
-    std::vector<std::span<const std::byte>> pieces;
-    if (!decoder_) {
-        pieces.push_back(raw);
-        return pieces;
-    }
+    if (!decoder_) return raw;
+    std::byte* end = place;
     while (!raw.empty()) {
         TRY(const ChunkedDecoder::Step step, decoder_->next(raw));
         CHECK(step.consumed > 0 && step.consumed <= raw.size());
-        if (!step.payload.empty()) pieces.push_back(step.payload);
+        if (!step.payload.empty()) {
+            CHECK(end <= step.payload.data());
+            std::memmove(end, step.payload.data(), step.payload.size());
+        }
+        end += step.payload.size();
         raw = raw.subspan(step.consumed);
     }
-    return pieces;
+    return std::span<const std::byte>(place, end);
 }
 
 Result<void> Payload::finish() {
@@ -128,9 +134,8 @@ net::Task<Result<void>> Payload::write_small(store::BodyWriter& writer) {
         CO_TRY(const std::size_t count, co_await fill(raw));
         const std::span<const std::byte> received = std::span(raw).first(count);
         auto write = [&]() -> Result<void> {
-            TRY(const auto pieces, decode(received, writer.size_bytes()));
-            for (const std::span<const std::byte> piece : pieces) TRY_VOID(writer.write(piece));
-            return {};
+            TRY(const auto bytes, decode(received, writer.size_bytes(), raw.data()));
+            return writer.write(bytes);
         };
         Result<void> written = writer.may_block(received.size())
                                    ? co_await net::run_blocking(exchange_->pool, write)
@@ -146,6 +151,7 @@ net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
     Result<void> outcome;
     io::Buffer writing;  // what the job reads
     bool paused = false;
+    std::uint64_t received_end = writer.next_offset();  // without a decoder, where in the file
     // One buffer holds all of it: the client waits as soon as it has sent that.
     if (size_bytes_ && *size_bytes_ <= exchange_->buffers.buffer_bytes()) job.hurry();
     for (;;) {
@@ -179,9 +185,11 @@ net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
             }
             receiving = *std::move(given);
         }
-        std::ranges::copy(after_pause, receiving.bytes().begin());
-        const Result<std::size_t> count =
-            co_await fill(receiving.bytes().subspan(after_pause.size()), paused);
+        // What is decoded is moved to its place, which lies before it.
+        const std::span<std::byte> room =
+            receiving.bytes().subspan(decoder_ ? alignment_bytes : received_end % alignment_bytes);
+        std::ranges::copy(after_pause, room.begin());
+        const Result<std::size_t> count = co_await fill(room.subspan(after_pause.size()), paused);
         // Only now, so that receiving and writing overlap.
         outcome = co_await job.wait();
         if (outcome && !count) outcome = fail(count.error());
@@ -189,9 +197,13 @@ net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
         const std::size_t bytes = after_pause.size() + *count;
         if (bytes == 0 && paused) continue;
         if (bytes == 0) break;
+        received_end += bytes;
         writing = std::move(receiving);
-        const std::span<const std::byte> raw = writing.bytes().first(bytes);
-        auto decode_it = [this, raw, before = writer.size_bytes()] { return decode(raw, before); };
+        const std::span<const std::byte> raw = room.first(bytes);
+        std::byte* const place = writing.bytes().data() + writer.next_offset() % alignment_bytes;
+        auto decode_it = [this, raw, place, before = writer.size_bytes()] {
+            return decode(raw, before, place);
+        };
         job.start(std::move(decode_it), !exchange_->body.at_end());
     }
     co_return outcome;

@@ -52,9 +52,10 @@ class Payload {
     net::Task<Result<std::size_t>> fill(std::span<std::byte> out, bool& paused);
     net::Task<Result<void>> write_small(store::BodyWriter& writer);
     net::Task<Result<void>> write_large(store::BodyWriter& writer);
-    // Raw bytes of the body as the payload that they hold; `before` bytes of it came before.
-    Result<std::vector<std::span<const std::byte>>> decode(std::span<const std::byte> raw,
-                                                           std::uint64_t before);
+    // Raw bytes of the body as the payload that they hold; `before` bytes of it came before. What
+    // has to be decoded is moved to `place`, which lies in front of it.
+    Result<std::span<const std::byte>> decode(std::span<const std::byte> raw, std::uint64_t before,
+                                              std::byte* place);
     Result<void> finish();
 
     Exchange* exchange_;
