@@ -23,7 +23,8 @@ class Upload(Case):
         self.name = f"upload-{connections}"
         self.connections = connections
         title = f"boto3 upload_file 256 MiB, {connections} threads"
-        self.rows = (Row(self.name, title, "gb", (of_server("server_s_per_gb", True, 0.45, "versitygw"),)),)
+        cpu = of_server("server_s_per_gb", True, 0.35 if connections >= 16 else 0.45, "versitygw")
+        self.rows = (Row(self.name, title, "gb", (cpu, of_server("gb_per_s", False, 1.0, "versitygw"))),)
 
     def measure(self, settings: Settings, server: servers.Server) -> dict[str, Sample]:
         """Until the time is over."""

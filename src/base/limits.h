@@ -41,11 +41,11 @@ struct Limits {
     std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until open requests are cut off
 
     // Memory and threads.
-    std::size_t body_buffer_bytes = 1 * MiB;
-    std::size_t body_buffers_max = 192;  // all bodies together; a body waits for a free buffer
+    std::size_t body_buffer_bytes = 2 * MiB;
+    std::size_t body_buffers_max = 96;  // all bodies together; a body waits for a free buffer
     std::size_t body_buffer_queue_max = 4096;  // bodies that wait for one; more are 503 SlowDown
     // So long a buffer waits for those of other bodies to be hashed with, once its own body waits.
-    std::size_t hash_patience_ms = 5;
+    std::size_t hash_patience_ms = 50;
     // XML that is being received or sent, all requests together; more are answered 503 SlowDown.
     std::size_t xml_memory_bytes_max = 256 * MiB;
     std::size_t blocking_threads_max = 64;

@@ -47,12 +47,16 @@ struct Ops {
         const __m128i order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
         return of(_mm256_shuffle_epi8(raw(v), _mm256_broadcastsi128_si256(order)));
     }
-    static WEIR_INLINE Vector select(Vector mask, Vector a, Vector b) {
-        return b ^ (mask & (a ^ b));
+    static WEIR_INLINE Vector pin(Vector v) {
+        asm("" : "+x"(v));
+        return v;
     }
-    // The halves share no bits, so they may be added; whichever word is late waits for less.
+    static WEIR_INLINE Vector select(Vector mask, Vector a, Vector b) {
+        return b ^ (mask & pin(a ^ b));
+    }
+    // The halves share no bits, so they may be added; `a` is late.
     static WEIR_INLINE Vector add_select(Vector sum, Vector mask, Vector a, Vector b) {
-        return (sum + (~mask & b)) + (mask & a);
+        return pin(sum + (~mask & b)) + (mask & a);
     }
     static WEIR_INLINE Vector majority(Vector a, Vector b, Vector c) {
         return (a & b) | (c & (a | b));

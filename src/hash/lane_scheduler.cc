@@ -99,6 +99,11 @@ void LaneScheduler::Body::post(DigesterInput input, More more, std::function<voi
     scheduler_.start(std::move(group));
 }
 
+void LaneScheduler::Body::take_time() {
+    MutexLock lock(scheduler_.mutex_);
+    hurried_ = false;
+}
+
 void LaneScheduler::Body::hurry() {
     Group group;
     {

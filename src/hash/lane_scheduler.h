@@ -91,6 +91,8 @@ class LaneScheduler::Body {
 
     // What this body has posted waits no longer; if it has no job, what it posts next will not.
     void hurry();
+    // Takes back what hurry() said of the next job.
+    void take_time();
 
   private:
     friend class LaneScheduler;

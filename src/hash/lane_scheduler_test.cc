@@ -58,6 +58,7 @@ class Upload {
                    [this](bool hashed) { outcomes.push_back(hashed); });
     }
     void hurry() { body_.hurry(); }
+    void take_time() { body_.take_time(); }
     void expect_right_digests() {
         const Digests digests = digester_.finish();
         for (const Algorithm algorithm : {Algorithm::md5, Algorithm::sha256, Algorithm::crc32})
@@ -196,6 +197,13 @@ TEST(LaneScheduler, HurriesTheNextJobOfABodyWithoutOne) {
     ASSERT_EQ(threads.waiting(), 1u);
     threads.run_one();
     a.post("a");  // only that one
+    EXPECT_EQ(threads.waiting(), 0u);
+    a.hurry();
+    threads.run_one();
+    const Upload other(scheduler);
+    a.hurry();
+    a.take_time();
+    a.post("a");
     EXPECT_EQ(threads.waiting(), 0u);
     a.hurry();
     threads.run_one();

@@ -1,5 +1,7 @@
 #include "io/buffer_pool.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <new>
 
@@ -8,7 +10,8 @@
 namespace weir::io {
 namespace {
 
-constexpr std::align_val_t alignment{4096};
+// That of a huge page: one fault fills a buffer, and the kernel pins it for the disk at once.
+constexpr std::align_val_t alignment{2 * 1024 * 1024};
 
 }  // namespace
 
@@ -29,10 +32,12 @@ Buffer BufferPool::take() {
     if (free_.empty()) {
         if (made_ == buffers_max_) return {};
         free_.push_back(static_cast<std::byte*>(::operator new[](buffer_bytes_, alignment)));
+        ::madvise(free_.back(), buffer_bytes_, MADV_HUGEPAGE);  // a wish
         ++made_;
     }
     std::byte* bytes = free_.back();
     free_.pop_back();
+    fewest_free_ = std::min(fewest_free_, free_.size());
     return Buffer(this, {bytes, buffer_bytes_});
 }
 
@@ -72,23 +77,30 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
             waiting_.erase(waiting_.begin());
         } else {
             free_.push_back(bytes.data());
-            trim();
         }
     }
     if (next) next(Buffer(this, bytes));
 }
 
 void BufferPool::trim() {
-    while (free_.size() > std::max(idle_max, made_ - free_.size())) {
+    MutexLock lock(mutex_);
+    const std::size_t surplus = free_.size() > idle_max ? free_.size() - idle_max : 0;
+    for (std::size_t left = std::min(fewest_free_, surplus); left > 0; --left) {
         ::operator delete[](free_.back(), alignment);
         free_.pop_back();
         --made_;
     }
+    fewest_free_ = free_.size();
 }
 
 std::size_t BufferPool::waiting() const {
     MutexLock lock(mutex_);
     return waiting_.size();
+}
+
+std::size_t BufferPool::made() const {
+    MutexLock lock(mutex_);
+    return made_;
 }
 
 std::size_t BufferPool::in_use() const {

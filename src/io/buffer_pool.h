@@ -1,5 +1,5 @@
 #pragma once
-// Page-aligned buffers of one size, bounded in number and used again, so that bodies neither grow
+// Aligned buffers of one size, bounded in number and used again, so that bodies neither grow
 // memory nor fault fresh pages in. Whoever finds none leaves a callback and is called when one
 // comes back; so many may wait, and whoever waited long enough gives up.
 //
@@ -59,23 +59,28 @@ class BufferPool {
 
     std::size_t buffer_bytes() const { return buffer_bytes_; }
     std::size_t in_use() const;
+    // In use or free.
+    std::size_t made() const;
     std::size_t waiting() const;
     // Does anybody wait for one?
     bool contended() const { return waiting() > 0; }
+
+    // Gives those back to the system that nobody needed since the last call, but for a few. For
+    // its owner, every few seconds: an idle server is small, and a busy one does not fault pages in
+    // all the time.
+    void trim();
 
   private:
     friend class Buffer;
     void give_back(std::span<std::byte> bytes);
     Buffer take() REQUIRES(mutex_);
-    void trim() REQUIRES(mutex_);
 
-    // Free buffers beyond this many, and beyond as many as are in use, go back to the system: an
-    // idle server is small, and a busy one does not fault pages in all the time.
-    static constexpr std::size_t idle_max = 8;
+    static constexpr std::size_t idle_max = 8;  // that trim() leaves
 
     const std::size_t buffer_bytes_, buffers_max_, waiting_max_;
     mutable Mutex mutex_;
     std::vector<std::byte*> free_ GUARDED_BY(mutex_);
+    std::size_t fewest_free_ GUARDED_BY(mutex_) = 0;  // since trim()
     std::size_t made_ GUARDED_BY(mutex_) = 0;
     std::map<Ticket, std::function<void(Buffer)>> waiting_ GUARDED_BY(mutex_);
     Ticket next_ticket_ GUARDED_BY(mutex_) = 0;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 namespace weir::io {
 namespace {
@@ -69,6 +70,28 @@ TEST(BufferPool, MovingABufferMovesTheLoan) {
     EXPECT_EQ(pool.in_use(), 1u);
     b = pool.try_acquire();
     EXPECT_EQ(pool.in_use(), 1u) << "what b held went back";
+}
+
+TEST(BufferPool, KeepsWhatIsNeededNowAndThenAndGivesTheRestBack) {
+    BufferPool pool(4096, 40, 0);
+    const auto take = [&pool](std::size_t count) {
+        std::vector<Buffer> taken;
+        for (std::size_t i = 0; i < count; ++i) taken.push_back(pool.try_acquire());
+        return taken;
+    };
+    take(30);
+    EXPECT_EQ(pool.made(), 30u);
+    pool.trim();
+    EXPECT_EQ(pool.made(), 30u) << "they were needed";
+    take(20);
+    pool.trim();
+    EXPECT_EQ(pool.made(), 20u);
+    const std::vector<Buffer> held = take(4);
+    pool.trim();
+    pool.trim();
+    EXPECT_EQ(pool.made(), 12u) << "those that are held, and a few";
+    take(36);
+    EXPECT_EQ(pool.made(), 40u);
 }
 
 TEST(BufferPool, NeverLendsOneBufferTwice) {

@@ -162,12 +162,14 @@ class Signals {
     sigset_t set_{};
 };
 
-// Certificates are looked at between signals.
-void wait_for_the_end(const Signals& signals, net::TlsContext* tls, Log& log) {
-    constexpr std::chrono::seconds certificate_check_interval(5);
+// What is to be looked after now and then is, between signals: memory, and the certificate.
+void wait_for_the_end(const Signals& signals, io::BufferPool& buffers, net::TlsContext* tls,
+                      Log& log) {
+    constexpr std::chrono::seconds interval(5);
     for (;;) {
-        const int signal = signals.wait(certificate_check_interval);
+        const int signal = signals.wait(interval);
         if (signal == SIGTERM || signal == SIGINT) return;
+        buffers.trim();
         if (tls == nullptr) continue;
         const Result<bool> reloaded = tls->reload_if_changed();
         if (!reloaded) log.warn("the certificate was not taken in: {}", reloaded.error().message());
@@ -300,7 +302,7 @@ Result<int> run(const Config& config) {
         std::fflush(stdout);
     }
 
-    wait_for_the_end(signals, tls.get(), *log);
+    wait_for_the_end(signals, buffers, tls.get(), *log);
     log->info("draining");
     trusted_admin.cancel();
     s3_server.drain();

@@ -27,13 +27,14 @@ class BodyJob {
     // Runs on the blocking pool: what of the body a buffer holds.
     using Decode = std::function<Result<std::span<const std::byte>>()>;
 
-    // The job before must have been waited for. `more` is whether another buffer is to be expected.
-    // A full pool shows in wait(), as slow_down.
-    void start(Decode decode, bool more);
-    // The outcome of what was started last; success if nothing was. Has a little patience with
-    // other bodies, then hurries.
+    // The job before must have been waited for. `more` is whether another buffer is to be expected,
+    // `alone` whether it waits for no other bodies. A full pool shows in wait(), as slow_down.
+    void start(Decode decode, bool more, bool alone);
+    // The outcome of what was started last; success if nothing was. Has some patience with other
+    // bodies, then hurries: in the company of slow ones a body takes at most twice as long as
+    // alone, and a little.
     net::Task<Result<void>> wait();
-    // Does not wait for other bodies any longer, or the next time if it does not now.
+    // What was started does not wait for other bodies any longer.
     void hurry() { body_.hurry(); }
 
   private:
@@ -43,9 +44,14 @@ class BodyJob {
         std::optional<bool> ended;        // false: no thread was to be had
     };
 
-    net::Task<bool> wait_for_digests();
+    using SteadyClock = std::chrono::steady_clock;
 
-    const std::chrono::milliseconds patience_;
+    net::Task<bool> wait_for_digests();
+    SteadyClock::duration patience() const;
+
+    const SteadyClock::duration patience_max_;
+    const SteadyClock::time_point begin_ = SteadyClock::now();
+    SteadyClock::duration in_vain_{0};  // what it waited before it hurried
     net::Executor executor_;
     store::BodyWriter& writer_;
     BackgroundJob storing_;

@@ -145,68 +145,90 @@ net::Task<Result<void>> Payload::write_small(store::BodyWriter& writer) {
     }
 }
 
-net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
-    const net::Executor executor = co_await boost::asio::this_coro::executor;
-    BodyJob job(*exchange_, executor, writer);
-    Result<void> outcome;
-    io::Buffer writing;  // what the job reads
-    bool paused = false;
-    std::uint64_t received_end = writer.next_offset();  // without a decoder, where in the file
-    // One buffer holds all of it: the client waits as soon as it has sent that.
-    if (size_bytes_ && *size_bytes_ <= exchange_->buffers.buffer_bytes()) job.hurry();
-    for (;;) {
-        if (exchange_->body.at_end()) {
-            outcome = co_await job.wait();
-            break;
-        }
-        std::vector<std::byte> after_pause;
-        if (paused) {
-            // Without a buffer until the client goes on.
-            outcome = co_await job.wait();
-            writing.reset();
-            if (!outcome) break;
-            after_pause.resize(after_pause_bytes);
-            CO_TRY(const std::size_t count, co_await exchange_->body.read_some(after_pause));
-            if (count == 0) break;
-            after_pause.resize(count);
-        }
-        io::Buffer receiving = exchange_->buffers.try_acquire();
-        if (!receiving) {
-            // Who keeps a buffer while it waits for another may wait for one who does the same.
-            job.hurry();
-            outcome = co_await job.wait();
-            writing.reset();
-            if (!outcome) break;
-            const std::chrono::milliseconds patience(exchange_->limits.stall_timeout_ms);
-            Result<io::Buffer> given = co_await net::acquire_buffer(exchange_->buffers, patience);
-            if (!given) {
-                outcome = fail(std::move(given).error());
-                break;
-            }
-            receiving = *std::move(given);
-        }
-        // What is decoded is moved to its place, which lies before it.
-        const std::span<std::byte> room =
-            receiving.bytes().subspan(decoder_ ? alignment_bytes : received_end % alignment_bytes);
-        std::ranges::copy(after_pause, room.begin());
-        const Result<std::size_t> count = co_await fill(room.subspan(after_pause.size()), paused);
-        // Only now, so that receiving and writing overlap.
-        outcome = co_await job.wait();
-        if (outcome && !count) outcome = fail(count.error());
-        if (!outcome) break;
-        const std::size_t bytes = after_pause.size() + *count;
-        if (bytes == 0 && paused) continue;
-        if (bytes == 0) break;
-        received_end += bytes;
-        writing = std::move(receiving);
-        const std::span<const std::byte> raw = room.first(bytes);
-        std::byte* const place = writing.bytes().data() + writer.next_offset() % alignment_bytes;
-        auto decode_it = [this, raw, place, before = writer.size_bytes()] {
-            return decode(raw, before, place);
-        };
-        job.start(std::move(decode_it), !exchange_->body.at_end());
+// Receives into one buffer while the job works on the one before.
+class Payload::Pipeline {
+  public:
+    Pipeline(Payload& payload, net::Executor executor, store::BodyWriter& writer)
+        : payload_(payload),
+          exchange_(*payload.exchange_),
+          writer_(writer),
+          alone_(payload.size_bytes_ &&
+                 *payload.size_bytes_ <= payload.exchange_->buffers.buffer_bytes()),
+          received_end_(writer.next_offset()),
+          job_(exchange_, executor, writer) {}
+
+    net::Task<Result<void>> run() {
+        Result<void> outcome;
+        while (outcome && !over_) outcome = co_await step();
+        const Result<void> last = co_await job_.wait();
+        co_return last ? outcome : last;
     }
-    co_return outcome;
+
+  private:
+    net::Task<Result<void>> step() {
+        std::vector<std::byte> after_pause;
+        if (paused_) {
+            CO_TRY(after_pause, co_await first_bytes_after_pause());
+        }
+        over_ = exchange_.body.at_end() && after_pause.empty();
+        if (over_) co_return Result<void>();
+        CO_TRY(io::Buffer receiving, co_await next_buffer());
+        // What is decoded is moved to its place, which lies before it.
+        const std::span<std::byte> room = receiving.bytes().subspan(
+            payload_.decoder_ ? alignment_bytes : received_end_ % alignment_bytes);
+        std::ranges::copy(after_pause, room.begin());
+        CO_TRY(const std::size_t count,
+               co_await payload_.fill(room.subspan(after_pause.size()), paused_));
+        // Only now, so that receiving and writing overlap.
+        CO_TRY_VOID(co_await job_.wait());
+        start_job(std::move(receiving), room.first(after_pause.size() + count));
+        co_return Result<void>();
+    }
+
+    // Without a buffer until the client goes on. Empty at the end.
+    net::Task<Result<std::vector<std::byte>>> first_bytes_after_pause() {
+        CO_TRY_VOID(co_await job_.wait());
+        writing_.reset();
+        std::vector<std::byte> bytes(after_pause_bytes);
+        CO_TRY(const std::size_t count, co_await exchange_.body.read_some(bytes));
+        bytes.resize(count);
+        co_return bytes;
+    }
+
+    net::Task<Result<io::Buffer>> next_buffer() {
+        if (io::Buffer buffer = exchange_.buffers.try_acquire()) co_return buffer;
+        // Who keeps a buffer while it waits for another may wait for one who does the same.
+        job_.hurry();
+        CO_TRY_VOID(co_await job_.wait());
+        writing_.reset();
+        const std::chrono::milliseconds patience(exchange_.limits.stall_timeout_ms);
+        co_return co_await net::acquire_buffer(exchange_.buffers, patience);
+    }
+
+    void start_job(io::Buffer buffer, std::span<const std::byte> raw) {
+        if (raw.empty()) return;
+        received_end_ += raw.size();
+        writing_ = std::move(buffer);
+        std::byte* const place = writing_.bytes().data() + writer_.next_offset() % alignment_bytes;
+        auto decode = [this, raw, place, before = writer_.size_bytes()] {
+            return payload_.decode(raw, before, place);
+        };
+        job_.start(std::move(decode), !exchange_.body.at_end(), alone_);
+    }
+
+    Payload& payload_;
+    Exchange& exchange_;
+    store::BodyWriter& writer_;
+    const bool alone_;  // one buffer holds all of it: the client waits as soon as it has sent that
+    bool over_ = false, paused_ = false;
+    std::uint64_t received_end_;  // without a decoder, where in the file
+    io::Buffer writing_;          // what the job reads
+    BodyJob job_;
+};
+
+net::Task<Result<void>> Payload::write_large(store::BodyWriter& writer) {
+    Pipeline pipeline(*this, co_await boost::asio::this_coro::executor, writer);
+    co_return co_await pipeline.run();
 }
 
 net::Task<Result<Payload::Whole>> Payload::read_whole(std::size_t bytes_max) {

@@ -44,6 +44,8 @@ class Payload {
     }
 
   private:
+    class Pipeline;
+
     explicit Payload(Exchange& exchange) : exchange_(&exchange) {}
 
     // Fills `out` as far as the body goes; less only at its end.
