@@ -1,9 +1,7 @@
 #include "net/connection.h"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "net/blocking.h"
+#include "net/page_cache.h"
 
 namespace weir::net {
 namespace {
@@ -25,80 +24,12 @@ namespace {
 // core does nothing else meanwhile, so it is small while others do.
 constexpr std::size_t quantum_alone_bytes = 4 * MiB;
 constexpr std::size_t quantum_shared_bytes = 256 * KiB;
-// What is not in the page cache a thread of the pool brings in, so much at a time, since each hop
-// has its price.
-constexpr std::uint64_t window_bytes = 8 * MiB;
-constexpr std::size_t read_in_bytes = 128 * KiB;
+// So much is looked at at a time, since to ask has its price.
+constexpr std::uint64_t window_bytes = 4 * MiB;
 constexpr std::chrono::milliseconds pause_while_pool_is_full(10);
 
 constexpr std::uint64_t lingering_bytes_max = 64 * MiB;
 constexpr std::chrono::milliseconds lingering_time_max(5000);
-
-// Whether the byte can be had at once.
-bool is_there(int file, std::uint64_t offset) {
-    char byte;
-    const iovec buffer{.iov_base = &byte, .iov_len = 1};
-    return ::preadv2(file, &buffer, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
-}
-
-// Whether every page of the range has a place in the page cache, perhaps still being read; nullopt
-// where the kernel (before 6.5) cannot tell.
-std::optional<bool> is_cached(int file, std::uint64_t offset, std::uint64_t length) {
-    constexpr long cachestat_number = 451;  // the C library does not know it yet
-    static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    struct {
-        std::uint64_t offset, length;
-    } const range{offset, length};
-    struct {
-        std::uint64_t cached, dirty, written_back, evicted, recently_evicted;
-    } pages{};
-    if (::syscall(cachestat_number, file, &range, &pages, 0) != 0) return std::nullopt;
-    return pages.cached >= (offset + length - 1) / page_bytes - offset / page_bytes + 1;
-}
-
-// Whether the range is in the page cache. To ask for what is not there makes the kernel read just
-// that, out of order, so the ends are asked for last.
-bool is_resident(int file, std::uint64_t offset, std::uint64_t length) {
-    return is_cached(file, offset, length).value_or(true) && is_there(file, offset) &&
-           is_there(file, offset + length - 1);
-}
-
-// The same file, opened once more: the kernel decides by open file how far it reads ahead, and this
-// one may have other readers. Without a descriptor for it, this one all the same.
-class ReadAgain {
-  public:
-    explicit ReadAgain(int file)
-        : file_(file),
-          own_(::open(("/proc/self/fd/" + std::to_string(file)).c_str(), O_RDONLY | O_CLOEXEC)) {}
-    ~ReadAgain() {
-        if (own_ >= 0) ::close(own_);
-    }
-    ReadAgain(const ReadAgain&) = delete;
-    ReadAgain& operator=(const ReadAgain&) = delete;
-
-    int file() const { return own_ >= 0 ? own_ : file_; }
-
-  private:
-    const int file_, own_;
-};
-
-// Brings the range into the page cache by reading it in order. The kernel then reads on ahead by
-// itself, into large folios; asked to by posix_fadvise() it takes single pages, which costs it
-// three times as much as the copy that is made here into a buffer that stays in cache.
-Result<void> read_in(int file, std::uint64_t offset, std::uint64_t length) {
-    const ReadAgain again(file);
-    std::vector<std::byte> buffer(read_in_bytes);
-    for (std::uint64_t done = 0; done < length;) {
-        const ssize_t n = ::pread(again.file(), buffer.data(),
-                                  std::min<std::uint64_t>(buffer.size(), length - done),
-                                  static_cast<off_t>(offset + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(Code::corrupt, "the file cannot be read");
-        if (n == 0) break;  // it ends early: whoever sends it finds out where
-        done += static_cast<std::uint64_t>(n);
-    }
-    return {};
-}
 
 iovec to_iovec(std::span<const std::byte> bytes) {
     return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
@@ -262,27 +193,41 @@ Task<Result<void>> Connection::run_on_pool(std::function<Result<void>()> work) {
     }
 }
 
-Task<Result<void>> Connection::bring_in(int file, std::uint64_t offset, std::uint64_t length) {
-    auto work = [=] { return read_in(file, offset, length); };
-    co_return co_await run_on_pool(work);
+Task<Result<Step>> Connection::send_from_disk(int file, std::uint64_t offset,
+                                              std::uint64_t length) {
+    Step total;
+    auto work = [this, file, offset, length, &total]() -> Result<void> {
+        while (total.bytes < length && total.want == Want::none) {
+            TRY(const Step step,
+                stream_->send_file(file, offset + total.bytes, length - total.bytes));
+            total.bytes += step.bytes;
+            total.want = step.want;
+        }
+        return {};
+    };
+    CO_TRY_VOID(co_await run_on_pool(work));
+    co_return total;
 }
 
-Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
+Task<Result<void>> Connection::send_file(int shared_file, std::uint64_t offset,
+                                         std::uint64_t length) {
     progress();
     std::size_t quantum = quantum_shared_bytes;
     std::uint64_t resident_until = offset;
+    std::optional<OpenedAgain> own;  // once the disk was needed
     while (length > 0) {
+        const int file = own ? own->file() : shared_file;
         const std::size_t size = std::min<std::uint64_t>(length, quantum);
-        if (resident_until < offset + size) {
-            resident_until = offset + size;
-            if (!is_resident(file, offset, size)) {
-                const std::uint64_t window = std::min(length, window_bytes);
-                CO_TRY_VOID(co_await bring_in(file, offset, window));
-                // Not all file systems tell; they are not asked again for what was just read.
-                if (!is_resident(file, offset, size)) resident_until = offset + window;
-            }
+        const std::uint64_t window = std::min(length, window_bytes);
+        if (resident_until < offset + size && is_resident(shared_file, offset, window))
+            resident_until = offset + window;
+        Step step;
+        if (resident_until >= offset + size) {
+            CO_TRY(step, stream_->send_file(file, offset, size));
+        } else {
+            if (!own) own.emplace(shared_file);
+            CO_TRY(step, co_await send_from_disk(own->file(), offset, window));
         }
-        CO_TRY(const Step step, stream_->send_file(file, offset, size));
         if (step.bytes > 0) progress();
         bytes_out_ += step.bytes;
         offset += step.bytes;

@@ -68,7 +68,8 @@ class Connection {
 
   private:
     Task<Result<void>> wait(Want want);
-    Task<Result<void>> bring_in(int file, std::uint64_t offset, std::uint64_t length);
+    // On a thread that may wait for the disk, until the socket is full.
+    Task<Result<Step>> send_from_disk(int file, std::uint64_t offset, std::uint64_t length);
     Result<void> interrupted() const;
     void progress() { deadline_.reset(); }
 
