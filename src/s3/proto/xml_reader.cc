@@ -52,27 +52,69 @@ bool is_reference(std::string_view reference) {
     return std::ranges::find(named, reference) != named.end();
 }
 
-// pugixml passes over references that it does not know; this does not. Comments and CDATA hold
-// none.
-bool has_good_references(std::string_view xml) {
+// Takes the reference that `rest` begins with.
+Result<void> take_reference(std::string_view& rest) {
     constexpr std::size_t reference_bytes_max = 16;
-    while (true) {
-        const std::size_t at = xml.find_first_of("&<");
-        if (at == std::string_view::npos) return true;
-        xml.remove_prefix(at);
-        if (xml.starts_with('&')) {
-            const std::size_t end = xml.substr(0, reference_bytes_max).find(';');
-            if (end == std::string_view::npos || !is_reference(xml.substr(1, end - 1)))
-                return false;
-            xml.remove_prefix(end);
+    const std::size_t end = rest.substr(0, reference_bytes_max).find(';');
+    if (end == std::string_view::npos || !is_reference(rest.substr(1, end - 1)))
+        return fail(Code::malformed_xml, "The XML has a reference to no character.");
+    rest.remove_prefix(end + 1);
+    return {};
+}
+
+// Takes the tag that `rest` begins with. Were a `<` allowed in a value, as pugixml allows it, what
+// follows could look like a comment to us and like text to pugixml.
+Result<void> take_tag(std::string_view& rest) {
+    rest.remove_prefix(1);
+    char quote = '\0';
+    for (;;) {
+        const std::size_t at = rest.find_first_of("<>&\"'");
+        if (at == std::string_view::npos) return fail(Code::malformed_xml);
+        rest.remove_prefix(at);
+        const char c = rest.front();
+        if (c == '<') return fail(Code::malformed_xml);
+        if (c == '&') {
+            TRY_VOID(take_reference(rest));
             continue;
         }
-        const std::string_view close = xml.starts_with("<![CDATA[") ? "]]>"
-                                       : xml.starts_with("<!--")    ? "-->"
-                                                                    : "<";
-        const std::size_t end = xml.find(close);
-        if (end == std::string_view::npos) return true;  // not well-formed, as pugixml will say
-        xml.remove_prefix(end + close.size());
+        rest.remove_prefix(1);
+        if (c == '>' && quote == '\0') return {};
+        if (c == quote) {
+            quote = '\0';
+        } else if (c != '>' && quote == '\0') {
+            quote = c;
+        }
+    }
+}
+
+Result<void> take_until(std::string_view close, std::string_view& rest) {
+    const std::size_t end = rest.find(close);
+    if (end == std::string_view::npos) return fail(Code::malformed_xml);
+    rest.remove_prefix(end + close.size());
+    return {};
+}
+
+// pugixml passes over references that it does not know; this does not, wherever pugixml looks for
+// them: not in comments, CDATA and instructions.
+Result<void> check_references(std::string_view xml) {
+    for (;;) {
+        const std::size_t at = xml.find_first_of("&<");
+        if (at == std::string_view::npos) return {};
+        xml.remove_prefix(at);
+        if (xml.starts_with('&')) {
+            TRY_VOID(take_reference(xml));
+        } else if (xml.starts_with("<!--")) {
+            xml.remove_prefix(4);
+            TRY_VOID(take_until("-->", xml));
+        } else if (xml.starts_with("<![CDATA[")) {
+            TRY_VOID(take_until("]]>", xml));
+        } else if (xml.starts_with("<?")) {
+            TRY_VOID(take_until("?>", xml));
+        } else if (xml.starts_with("<!")) {
+            return fail(Code::malformed_xml, "The XML must not have a document type declaration.");
+        } else {
+            TRY_VOID(take_tag(xml));
+        }
     }
 }
 
@@ -138,9 +180,7 @@ Result<XmlDocument> XmlDocument::parse(std::string_view xml, const XmlBounds& bo
         return fail(Code::malformed_xml,
                     fmt::format("The XML has more than {} tags or attributes.", bounds.tags));
     }
-    if (!has_good_references(xml)) {
-        return fail(Code::malformed_xml, "The XML has a reference to no character.");
-    }
+    TRY_VOID(check_references(xml));
     auto tree = std::make_unique<Tree>();
     const pugi::xml_parse_result result =
         tree->document.load_buffer(xml.data(), xml.size(), parse_options, pugi::encoding_utf8);

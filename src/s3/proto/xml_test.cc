@@ -65,6 +65,24 @@ TEST(XmlReader, RefusesBytesThatAreNotUtf8) {
               Code::internal_error);
 }
 
+// pugixml lets a value hold a `<`, and what looks like the beginning of a comment there is none.
+TEST(XmlReader, FindsReferencesThatHide) {
+    for (const std::string_view xml : {
+             "<a b='<!--'><k>a&#0;b</k></a>",
+             "<a b='<!--'><k>a&#0;b</k><!-- --></a>",
+             "<a b=\"<![CDATA[\"><k>a&#0;b</k>]]&gt;]]></a>",
+             "<?i <!-- ?><a><k>a&#0;b</k><!-- --></a>",
+             "<a><?i <!-- ?><k>a&#0;b</k><!-- --></a>",
+             "<a b='>' c=\"'\"><k>a&#0;b</k></a>",
+             "<a b='&#0;'/>",
+         })
+        EXPECT_EQ(code_of(xml), Code::malformed_xml) << xml;
+    const auto document = XmlDocument::parse(
+        "<?i ' &#0; <!-- ?><a b='>&amp;' c=\"'/>\"><!-- &#0; ' --><k>&#65;</k></a>");
+    ASSERT_TRUE(document);
+    EXPECT_EQ(document->root().child("k").text(), "A");
+}
+
 TEST(XmlReader, RefusesReferencesToNoCharacter) {
     for (const std::string_view text :
          {"a&#0;b", "a&#x0;b", "&#x100000000;", "&#x110000;", "&#xD800;", "&#;", "&#x;", "&#12a;",
