@@ -83,14 +83,17 @@ void BufferPool::give_back(std::span<std::byte> bytes) {
 }
 
 void BufferPool::trim() {
-    MutexLock lock(mutex_);
-    const std::size_t surplus = free_.size() > idle_max ? free_.size() - idle_max : 0;
-    for (std::size_t left = std::min(fewest_free_, surplus); left > 0; --left) {
-        ::operator delete[](free_.back(), alignment);
-        free_.pop_back();
-        --made_;
+    std::vector<std::byte*> unneeded;  // freed without the lock, which takes time
+    {
+        MutexLock lock(mutex_);
+        const std::size_t surplus = free_.size() > idle_max ? free_.size() - idle_max : 0;
+        const std::size_t count = std::min(fewest_free_, surplus);
+        unneeded.assign(free_.end() - static_cast<std::ptrdiff_t>(count), free_.end());
+        free_.resize(free_.size() - count);
+        made_ -= count;
+        fewest_free_ = free_.size();
     }
-    fewest_free_ = free_.size();
+    for (std::byte* bytes : unneeded) ::operator delete[](bytes, alignment);
 }
 
 std::size_t BufferPool::waiting() const {

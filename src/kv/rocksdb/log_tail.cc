@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -62,7 +63,11 @@ class LogFile {
     static Result<LogFile> open(const std::filesystem::path& path) {
         LogFile log;
         log.path_ = path;
+        errno = 0;
         log.in_.open(path, std::ios::binary | std::ios::ate);
+        // Nothing that the file could help.
+        if (!log.in_ && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+            return fail(Code::unavailable, fmt::format("{} cannot be opened", path.string()));
         if (log.in_) log.bytes_ = static_cast<std::size_t>(log.in_.tellg());
         TRY_VOID(log.read_to_the_end());
         return log;

@@ -123,8 +123,10 @@ Result<std::vector<CheckedLog>> verify_logs(Current& current) {
     // Until it is opened anew its log may end in what failed.
     if (database->stopped()) return std::vector<CheckedLog>();
     TRY(std::vector<CheckedLog> logs, look_at_all(database->db().GetName()));
-    if (std::ranges::any_of(logs, is_damaged))
-        TRY_VOID(write_tables_and_look_again(*database, logs));
+    if (std::ranges::none_of(logs, is_damaged)) return logs;
+    const Result<void> looked = write_tables_and_look_again(*database, logs);
+    if (database->stopped()) return std::vector<CheckedLog>();
+    TRY_VOID(looked);
     return logs;
 }
 
