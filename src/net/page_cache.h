@@ -9,7 +9,8 @@
 namespace weir::net {
 
 // Whether the whole range, which is not empty, can be had at once. To ask may make the kernel read
-// ahead. Where it cannot tell: false.
+// ahead. Where the kernel does not tell of a
+// whole range (before 6.5) only its ends are looked at.
 bool is_resident(int file, std::uint64_t offset, std::uint64_t length);
 
 // The same file, opened once more: the kernel decides by open file how far it reads ahead, and this

@@ -125,7 +125,15 @@ Result<std::vector<CheckedLog>> verify_logs(Current& current) {
     TRY(std::vector<CheckedLog> logs, look_at_all(database->db().GetName()));
     if (std::ranges::none_of(logs, is_damaged)) return logs;
     const Result<void> looked = write_tables_and_look_again(*database, logs);
-    if (database->stopped()) return std::vector<CheckedLog>();
+    // Half a record, of a write that failed meanwhile, or damage: nobody can tell, so neither is
+    // said.
+    if (database->stopped()) {
+        const auto damaged = std::ranges::find_if(logs, is_damaged);
+        return fail(Code::unavailable,
+                    fmt::format("The database stopped writing while {} was read, which may be "
+                                "damaged. Look again once it writes.",
+                                damaged == logs.end() ? "its log" : damaged->path.string()));
+    }
     TRY_VOID(looked);
     return logs;
 }

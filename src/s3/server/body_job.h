@@ -31,8 +31,8 @@ class BodyJob {
     // `alone` whether it waits for no other bodies. A full pool shows in wait(), as slow_down.
     void start(Decode decode, bool more, bool alone);
     // The outcome of what was started last; success if nothing was. Has some patience with other
-    // bodies, then hurries: in the company of slow ones a body takes at most twice as long as
-    // alone, and a little.
+    // bodies, then hurries. What it waits in vain is at most half its time, and a little; beside
+    // slower bodies that do come it keeps their pace.
     net::Task<Result<void>> wait();
     // What was started does not wait for other bodies any longer.
     void hurry() { body_.hurry(); }
