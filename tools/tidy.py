@@ -21,7 +21,8 @@ BANNED_NAMES = re.compile(r"(^|[_/.-])(utils?|helpers?|common|manager|misc)([_/.
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 # Only these may contain coroutines (docs/ARCHITECTURE.md).
 COROUTINE_FOLDERS = ("src/net/", "src/http/", "src/s3/server/", "src/server/", "tests/toolchain/", "tests/fuzz/http_")
-MACHINE = re.compile(r"/work/(main|shared)|registry\.npmjs|files\.pythonhosted|proxy\.golang|deb\.debian\.org")
+# A path that begins as this checkout's does, and packages by the address of whoever serves them here.
+MACHINE = re.compile(rf"(?<![\w.}})~*-]){re.escape(str(ROOT))}\b|https?://[^/\s\"]+/\S+\.(tgz|whl|deb|zip)\b")
 
 
 def tracked(*suffixes: str) -> list[pathlib.Path]:
