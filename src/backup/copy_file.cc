@@ -34,8 +34,9 @@ Result<std::uint64_t> copy_file(io::Disk& disk, const std::string& from, const s
         !removed && removed.error().code() != Code::not_found)
         return fail(removed.error());
     TRY(const std::unique_ptr<io::File> target, disk.create(unfinished));
-    const AlignedBytes memory(static_cast<std::byte*>(::operator new[](copy_bytes, alignment)));
-    const std::span<std::byte> buffer(memory.get(), copy_bytes);
+    const std::size_t bytes_max = std::min<std::uint64_t>(copy_bytes, size);
+    const AlignedBytes memory(static_cast<std::byte*>(::operator new[](bytes_max, alignment)));
+    const std::span<std::byte> buffer(memory.get(), bytes_max);
     for (std::uint64_t at = 0; at < size; at += buffer.size()) {
         if (cancel != nullptr && cancel->load())
             return fail(Code::cancelled, "it was told to stop");

@@ -28,17 +28,18 @@ class File {
     virtual Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
     // All of `bytes`; after a failure any part of them may be there.
     virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+    // The same for the bytes of a large body, which are too many for the kernel's page cache: where
+    // they lie in memory as they do in the file, modulo direct_alignment_bytes, whole blocks go to
+    // the disk from there. Elsewhere, where the file system cannot, and where they are few after
+    // all, they go the usual way. Durable, too, only after sync().
+    static constexpr std::size_t direct_alignment_bytes = 4096;
+    static constexpr std::size_t direct_bytes_min = 256 * 1024;
+    virtual Result<void> write_direct_at(std::uint64_t offset,
+                                         std::span<const std::byte> bytes) = 0;
     // What was written before is durable, and the size with it (fdatasync). After a failure the
     // file's contents are unknown for good: the kernel may have dropped the dirty pages, so a
     // second sync proves nothing. GroupSync remembers that.
     virtual Result<void> sync() = 0;
-    // The same for what is too much for the kernel's page cache, or of no use in it. Where `bytes`
-    // lie in memory as they do in the file, modulo direct_alignment_bytes, they go to the disk from
-    // there, but for the parts of a block at either end, before the call returns. Elsewhere, and
-    // where the file system cannot, the kernel begins to write them out.
-    static constexpr std::size_t direct_alignment_bytes = 4096;
-    virtual Result<void> write_direct_at(std::uint64_t offset,
-                                         std::span<const std::byte> bytes) = 0;
     // Also gives back what reserve() took behind the end.
     virtual Result<void> truncate(std::uint64_t size_bytes) = 0;
     // Space for the range without a change of size; what the file system cannot do is no error, a

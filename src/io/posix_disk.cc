@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <mutex>
-#include <optional>
 #include <utility>
 
 namespace weir::io {
@@ -84,14 +82,12 @@ class PosixFile final : public File {
     }
 
     Result<void> write_direct_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
-        const std::size_t head =
-            std::min(bytes.size(), (direct_alignment_bytes - offset % direct_alignment_bytes) %
-                                       direct_alignment_bytes);
-        const std::size_t blocks =
-            (bytes.size() - head) / direct_alignment_bytes * direct_alignment_bytes;
+        constexpr std::size_t alignment = direct_alignment_bytes;
+        if (bytes.size() < direct_bytes_min) return write_at(offset, bytes);
         const auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
-        if (blocks == 0 || (address - offset) % direct_alignment_bytes != 0)
-            return write_and_start_write_out(offset, bytes);
+        if ((address - offset) % alignment != 0) return write_and_start_write_out(offset, bytes);
+        const std::size_t head = (alignment - offset % alignment) % alignment;
+        const std::size_t blocks = (bytes.size() - head) / alignment * alignment;
         TRY_VOID(write_at(offset, bytes.first(head)));
         TRY_VOID(write_blocks(offset + head, bytes.subspan(head, blocks)));
         return write_at(offset + head + blocks, bytes.subspan(head + blocks));
@@ -122,22 +118,16 @@ class PosixFile final : public File {
     int descriptor() const override { return fd_.get(); }
 
   private:
-    // Opened when it is first needed; -1 where the file system does not know O_DIRECT, or there is
-    // no descriptor left.
-    int direct_descriptor() {
-        std::call_once(direct_opened_, [this] {
-            direct_fd_.emplace(uninterrupted(
-                [&] { return ::open(path_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC); }));
-        });
-        return direct_fd_->get();
-    }
-
-    // Aligned in memory, in the file and in length.
+    // Aligned in memory, in the file and in length. Opened again for each call: a descriptor that
+    // is kept would be one more for every body under way.
     Result<void> write_blocks(std::uint64_t offset, std::span<const std::byte> bytes) {
-        const int fd = direct_descriptor();
-        while (fd >= 0 && !bytes.empty()) {
+        const std::string again = fmt::format("/proc/self/fd/{}", fd_.get());
+        const Descriptor direct(
+            uninterrupted([&] { return ::open(again.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC); }));
+        while (direct.get() >= 0 && !bytes.empty()) {
             const ssize_t n = uninterrupted([&] {
-                return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+                return ::pwrite(direct.get(), bytes.data(), bytes.size(),
+                                static_cast<off_t>(offset));
             });
             // A device of larger blocks, or the rest of a short write.
             if (n < 0 && errno == EINVAL) break;
@@ -169,8 +159,6 @@ class PosixFile final : public File {
     }
 
     Descriptor fd_;
-    std::once_flag direct_opened_;
-    std::optional<Descriptor> direct_fd_;
     std::string path_;
 };
 

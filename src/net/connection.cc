@@ -1,5 +1,6 @@
 #include "net/connection.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -26,10 +27,30 @@ constexpr std::size_t quantum_alone_bytes = 4 * MiB;
 constexpr std::size_t quantum_shared_bytes = 256 * KiB;
 // So much is looked at at a time, since to ask has its price.
 constexpr std::uint64_t window_bytes = 4 * MiB;
+constexpr std::chrono::milliseconds residency_lasts(100);
 constexpr std::chrono::milliseconds pause_while_pool_is_full(10);
 
 constexpr std::uint64_t lingering_bytes_max = 64 * MiB;
 constexpr std::chrono::milliseconds lingering_time_max(5000);
+
+// The same file, opened once more: the kernel decides by open file how far it reads ahead, and this
+// one may have other readers. Without a descriptor for it, this one all the same.
+class OpenedAgain {
+  public:
+    explicit OpenedAgain(int file)
+        : file_(file),
+          own_(::open(("/proc/self/fd/" + std::to_string(file)).c_str(), O_RDONLY | O_CLOEXEC)) {}
+    ~OpenedAgain() {
+        if (own_ >= 0) ::close(own_);
+    }
+    OpenedAgain(const OpenedAgain&) = delete;
+    OpenedAgain& operator=(const OpenedAgain&) = delete;
+
+    int file() const { return own_ >= 0 ? own_ : file_; }
+
+  private:
+    const int file_, own_;
+};
 
 iovec to_iovec(std::span<const std::byte> bytes) {
     return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
@@ -193,40 +214,32 @@ Task<Result<void>> Connection::run_on_pool(std::function<Result<void>()> work) {
     }
 }
 
-Task<Result<Step>> Connection::send_from_disk(int file, std::uint64_t offset,
+Task<Result<Step>> Connection::send_from_disk(int shared_file, std::uint64_t offset,
                                               std::uint64_t length) {
-    Step total;
-    auto work = [this, file, offset, length, &total]() -> Result<void> {
-        while (total.bytes < length && total.want == Want::none) {
-            TRY(const Step step,
-                stream_->send_file(file, offset + total.bytes, length - total.bytes));
-            total.bytes += step.bytes;
-            total.want = step.want;
-        }
+    Step step;
+    auto work = [this, shared_file, offset, length, &step]() -> Result<void> {
+        const OpenedAgain again(shared_file);
+        TRY(step, stream_->send_file(again.file(), offset, length));
         return {};
     };
     CO_TRY_VOID(co_await run_on_pool(work));
-    co_return total;
+    co_return step;
 }
 
-Task<Result<void>> Connection::send_file(int shared_file, std::uint64_t offset,
-                                         std::uint64_t length) {
+Task<Result<void>> Connection::send_file(int file, std::uint64_t offset, std::uint64_t length) {
     progress();
     std::size_t quantum = quantum_shared_bytes;
     std::uint64_t resident_until = offset;
-    std::optional<OpenedAgain> own;  // once the disk was needed
     while (length > 0) {
-        const int file = own ? own->file() : shared_file;
         const std::size_t size = std::min<std::uint64_t>(length, quantum);
         const std::uint64_t window = std::min(length, window_bytes);
-        if (resident_until < offset + size && is_resident(shared_file, offset, window))
+        if (resident_until < offset + size && is_resident(file, offset, window))
             resident_until = offset + window;
         Step step;
         if (resident_until >= offset + size) {
             CO_TRY(step, stream_->send_file(file, offset, size));
         } else {
-            if (!own) own.emplace(shared_file);
-            CO_TRY(step, co_await send_from_disk(own->file(), offset, window));
+            CO_TRY(step, co_await send_from_disk(file, offset, window));
         }
         if (step.bytes > 0) progress();
         bytes_out_ += step.bytes;
@@ -235,8 +248,11 @@ Task<Result<void>> Connection::send_file(int shared_file, std::uint64_t offset,
         if (length == 0) break;
         std::uint64_t turns = core_.turns();
         if (step.want != Want::none) {
+            const auto begin = std::chrono::steady_clock::now();
             CO_TRY_VOID(co_await wait(step.want));
             ++turns;
+            // What was there may have had to go meanwhile.
+            if (std::chrono::steady_clock::now() - begin > residency_lasts) resident_until = offset;
         } else {
             // Others on this core get their turn.
             co_await boost::asio::post(core_.executor(), use_task);

@@ -8,24 +8,11 @@
 
 namespace weir::net {
 
-// Whether the whole range, which is not empty, can be had at once. To ask may make the kernel read
-// ahead. Where the kernel does not tell of a
-// whole range (before 6.5) only its ends are looked at.
+// Whether the whole range, which is not empty, lies in the page cache.
 bool is_resident(int file, std::uint64_t offset, std::uint64_t length);
 
-// The same file, opened once more: the kernel decides by open file how far it reads ahead, and this
-// one may have other readers. Without a descriptor for it, this one all the same.
-class OpenedAgain {
-  public:
-    explicit OpenedAgain(int file);
-    ~OpenedAgain();
-    OpenedAgain(const OpenedAgain&) = delete;
-    OpenedAgain& operator=(const OpenedAgain&) = delete;
-
-    int file() const { return own_ >= 0 ? own_ : file_; }
-
-  private:
-    const int file_, own_;
-};
+// The same on kernels before 6.5, which tell page by page: fifteen times as much work. They tell
+// only of files that are ours, or that we may write; of others they say that they do.
+bool is_resident_by_pages(int file, std::uint64_t offset, std::uint64_t length);
 
 }  // namespace weir::net

@@ -13,9 +13,6 @@ namespace {
 constexpr unsigned directory_shift = 12;
 // Space is reserved for bodies from this size on; smaller ones fit or do not.
 constexpr std::uint64_t reserve_hint_bytes_min = 1 * 1024 * 1024;
-// Pieces from this size on go past the page cache: copying them into fresh pages costs more than
-// everything else that is done with them, and evicts what is being read.
-constexpr std::uint64_t direct_bytes_min = 256 * 1024;
 constexpr std::int64_t space_check_interval_ms = 1000;
 
 std::string writer_path(const std::string& root, std::uint32_t writer) {
@@ -54,8 +51,9 @@ class LocalWriter final : public Writer {
 
     Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {
         if (offset + bytes.size() > reserved_bytes_) TRY_VOID(store_.room_for(bytes.size()));
-        if (bytes.size() >= direct_bytes_min) return file_->write_direct_at(offset, bytes);
-        return file_->write_at(offset, bytes);
+        // A copy into fresh pages of the page cache would cost more than everything else that is
+        // done with them, and evict what is being read.
+        return file_->write_direct_at(offset, bytes);
     }
 
     Result<void> sync() override {
