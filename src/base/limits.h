@@ -48,7 +48,8 @@ struct Limits {
     std::size_t hash_patience_ms = 50;
     // XML that is being received or sent, all requests together; more are answered 503 SlowDown.
     std::size_t xml_memory_bytes_max = 256 * MiB;
-    std::size_t blocking_threads_max = 64;
+    // More than there are body buffers: bodies that all write to the disk leave some to others.
+    std::size_t blocking_threads_max = 128;
     std::size_t blocking_queue_max = 4096;  // more are answered 503 SlowDown
 
     // The embedded engine.

@@ -40,18 +40,13 @@ struct Four {
         const Vector pairs = ((v & 0x00ff00ff) << 8) | ((v >> 8) & 0x00ff00ff);
         return (pairs << 16) | (pairs >> 16);
     }
-    static WEIR_INLINE Vector pin(Vector v) { return v; }
     static WEIR_INLINE Vector select(Vector mask, Vector a, Vector b) {
         return b ^ (mask & (a ^ b));
-    }
-    static WEIR_INLINE Vector add_select(Vector sum, Vector mask, Vector a, Vector b) {
-        return (sum + (~mask & b)) + (mask & a);
     }
     static WEIR_INLINE Vector majority(Vector a, Vector b, Vector c) {
         return (a & b) | (c & (a | b));
     }
     static WEIR_INLINE Vector xor3(Vector a, Vector b, Vector c) { return a ^ b ^ c; }
-    static WEIR_INLINE Vector xor_or_not(Vector a, Vector b, Vector c) { return a ^ (b | ~c); }
     static WEIR_INLINE void load_block(const std::byte* const* data, std::size_t offset,
                                        Vector* words) {
         for (unsigned i = 0; i < 16; i += 4) {

@@ -29,8 +29,10 @@ LaneScheduler::Group LaneScheduler::take_if_complete() {
 }
 
 LaneScheduler::Group LaneScheduler::take() {
+    const auto now = std::chrono::steady_clock::now();
     for (const Job& job : gathering_) {
         job.body->state_ = Body::State::running;
+        job.body->gathered_ = now;
         if (!job.body->last_) ++running_;
     }
     return std::exchange(gathering_, {});

@@ -1,6 +1,6 @@
 #pragma once
 // Lets the buffers of many bodies gather, so that their digests share the lanes of a vector:
-// sixteen bodies' MD5 and SHA-256 cost little more than one's.
+// sixteen bodies' MD5 and SHA-256 cost what four bodies' do one after the other.
 //
 // Whoever receives a body registers it, posts a buffer, and goes on receiving the next one. What
 // was posted runs as one group, on one thread, as soon as nothing is gained by waiting: every body
@@ -8,7 +8,7 @@
 // hurried group went without is not expected again before it posts, so one that its client feeds
 // slowly delays others once, not always. A body alone waits for nobody.
 //
-// There is no clock in here and no thread. A job waits until its owner says hurry(), if nothing
+// There is no timer in here and no thread. A job waits until its owner says hurry(), if nothing
 // else starts it: so an owner that has nothing else to do, or holds what others wait for, must say
 // it, after as much patience as it likes.
 //
@@ -16,6 +16,7 @@
 // thread at a time, but for hurry(). No call blocks longer than it takes to note something down,
 // unless `submit` does.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <unordered_set>
@@ -93,6 +94,8 @@ class LaneScheduler::Body {
     void hurry();
     // Takes back what hurry() said of the next job.
     void take_time();
+    // When the last job's group was complete. For its owner, once that job has ended.
+    std::chrono::steady_clock::time_point gathered() const { return gathered_; }
 
   private:
     friend class LaneScheduler;
@@ -103,6 +106,7 @@ class LaneScheduler::Body {
     State state_ = State::idle;
     bool hurried_ = false;
     bool last_ = false;
+    std::chrono::steady_clock::time_point gathered_;
 };
 
 }  // namespace weir::hash

@@ -1,8 +1,10 @@
 #include "io/buffer_pool.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 
 #include "base/check.h"
@@ -11,7 +13,21 @@ namespace weir::io {
 namespace {
 
 // That of a huge page: one fault fills a buffer, and the kernel pins it for the disk at once.
-constexpr std::align_val_t alignment{2 * 1024 * 1024};
+constexpr std::size_t alignment = 2 * 1024 * 1024;
+
+// Mapped, not allocated: what malloc gets back it may keep.
+std::byte* map_aligned(std::size_t bytes) {
+    void* const mapped = ::mmap(nullptr, bytes + alignment, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    auto* const begin = static_cast<std::byte*>(mapped);
+    const std::size_t before =
+        (alignment - reinterpret_cast<std::uintptr_t>(begin) % alignment) % alignment;
+    if (before > 0) ::munmap(begin, before);
+    if (before < alignment) ::munmap(begin + before + bytes, alignment - before);
+    ::madvise(begin + before, bytes, MADV_HUGEPAGE);  // a wish
+    return begin + before;
+}
 
 }  // namespace
 
@@ -20,19 +36,20 @@ void Buffer::reset() {
 }
 
 BufferPool::BufferPool(std::size_t buffer_bytes, std::size_t buffers_max, std::size_t waiting_max)
-    : buffer_bytes_(buffer_bytes), buffers_max_(buffers_max), waiting_max_(waiting_max) {}
+    : buffer_bytes_(buffer_bytes), buffers_max_(buffers_max), waiting_max_(waiting_max) {
+    CHECK(buffer_bytes % static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) == 0);
+}
 
 BufferPool::~BufferPool() {
     MutexLock lock(mutex_);
     CHECK(free_.size() == made_);
-    for (std::byte* bytes : free_) ::operator delete[](bytes, alignment);
+    for (std::byte* bytes : free_) ::munmap(bytes, buffer_bytes_);
 }
 
 Buffer BufferPool::take() {
     if (free_.empty()) {
         if (made_ == buffers_max_) return {};
-        free_.push_back(static_cast<std::byte*>(::operator new[](buffer_bytes_, alignment)));
-        ::madvise(free_.back(), buffer_bytes_, MADV_HUGEPAGE);  // a wish
+        free_.push_back(map_aligned(buffer_bytes_));
         ++made_;
     }
     std::byte* bytes = free_.back();
@@ -93,7 +110,7 @@ void BufferPool::trim() {
         made_ -= count;
         fewest_free_ = free_.size();
     }
-    for (std::byte* bytes : unneeded) ::operator delete[](bytes, alignment);
+    for (std::byte* bytes : unneeded) ::munmap(bytes, buffer_bytes_);
 }
 
 std::size_t BufferPool::waiting() const {

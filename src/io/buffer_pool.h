@@ -1,7 +1,7 @@
 #pragma once
-// Aligned buffers of one size, bounded in number and used again, so that bodies neither grow
-// memory nor fault fresh pages in. Whoever finds none leaves a callback and is called when one
-// comes back; so many may wait, and whoever waited long enough gives up.
+// Aligned buffers of one size, whole pages,, bounded in number and used again, so that bodies
+// neither grow memory nor fault fresh pages in. Whoever finds none leaves a callback and is called
+// when one comes back; so many may wait, and whoever waited long enough gives up.
 //
 // Owned by main(), outlives its Buffers; safe from any thread.
 

@@ -8,13 +8,13 @@ namespace weir::s3 {
 
 namespace {
 
-// So long a body may wait in vain at its beginning; more only as it grows older.
+// So long a body may wait for others at its beginning; more only as it grows older.
 constexpr std::chrono::milliseconds patience_of_young_bodies(20);
 
 }  // namespace
 
 BodyJob::BodyJob(Exchange& exchange, net::Executor executor, store::BodyWriter& writer)
-    : patience_max_(std::chrono::milliseconds(exchange.limits.hash_patience_ms)),
+    : exchange_(exchange),
       executor_(executor),
       writer_(writer),
       storing_(exchange.pool, executor),
@@ -41,25 +41,29 @@ void BodyJob::start(Decode decode, bool more, bool alone) {
 }
 
 BodyJob::SteadyClock::duration BodyJob::patience() const {
+    using Milliseconds = std::chrono::milliseconds;
+    // Whoever holds buffers that others wait for has none.
+    if (exchange_.buffers.contended()) return SteadyClock::duration(0);
     const SteadyClock::duration left =
-        (SteadyClock::now() - begin_) / 2 + patience_of_young_bodies - in_vain_;
-    return std::clamp(left, SteadyClock::duration(0), patience_max_);
+        (SteadyClock::now() - begin_) / 2 + patience_of_young_bodies - waited_;
+    return std::clamp<SteadyClock::duration>(left, SteadyClock::duration(0),
+                                             Milliseconds(exchange_.limits.hash_patience_ms));
 }
 
 net::Task<bool> BodyJob::wait_for_digests() {
     constexpr auto as_tuple = boost::asio::as_tuple(net::use_task);
     boost::asio::steady_timer& timer = hashing_->timer;
+    const SteadyClock::time_point begin = SteadyClock::now();
     if (!hashing_->ended) {
-        const SteadyClock::duration patience = this->patience();
-        timer.expires_after(patience);
+        timer.expires_after(patience());
         co_await timer.async_wait(as_tuple);
-        if (!hashing_->ended) in_vain_ += patience;
     }
     if (!hashing_->ended) {
         body_.hurry();
-        timer.expires_at(std::chrono::steady_clock::time_point::max());
+        timer.expires_at(SteadyClock::time_point::max());
         co_await timer.async_wait(as_tuple);
     }
+    waited_ += std::max(body_.gathered() - begin, SteadyClock::duration(0));
     co_return *std::exchange(hashing_->ended, std::nullopt);
 }
 

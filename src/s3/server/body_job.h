@@ -31,8 +31,8 @@ class BodyJob {
     // `alone` whether it waits for no other bodies. A full pool shows in wait(), as slow_down.
     void start(Decode decode, bool more, bool alone);
     // The outcome of what was started last; success if nothing was. Has some patience with other
-    // bodies, then hurries. What it waits in vain is at most half its time, and a little; beside
-    // slower bodies that do come it keeps their pace.
+    // bodies, then hurries: in the company of slower ones a body takes at most twice as long as
+    // alone, and a little.
     net::Task<Result<void>> wait();
     // What was started does not wait for other bodies any longer.
     void hurry() { body_.hurry(); }
@@ -49,9 +49,9 @@ class BodyJob {
     net::Task<bool> wait_for_digests();
     SteadyClock::duration patience() const;
 
-    const SteadyClock::duration patience_max_;
+    Exchange& exchange_;
     const SteadyClock::time_point begin_ = SteadyClock::now();
-    SteadyClock::duration in_vain_{0};  // what it waited before it hurried
+    SteadyClock::duration waited_{0};  // for others, so far
     net::Executor executor_;
     store::BodyWriter& writer_;
     BackgroundJob storing_;

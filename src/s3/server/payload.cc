@@ -152,10 +152,12 @@ class Payload::Pipeline {
         : payload_(payload),
           exchange_(*payload.exchange_),
           writer_(writer),
-          alone_(payload.size_bytes_ &&
-                 *payload.size_bytes_ <= payload.exchange_->buffers.buffer_bytes()),
           received_end_(writer.next_offset()),
-          job_(exchange_, executor, writer) {}
+          alone_(exchange_.head.content_length &&
+                 *exchange_.head.content_length + room_begin() <= exchange_.buffers.buffer_bytes()),
+          job_(exchange_, executor, writer) {
+        CHECK(exchange_.buffers.buffer_bytes() >= alignment_bytes + after_pause_bytes);
+    }
 
     net::Task<Result<void>> run() {
         Result<void> outcome;
@@ -173,9 +175,7 @@ class Payload::Pipeline {
         over_ = exchange_.body.at_end() && after_pause.empty();
         if (over_) co_return Result<void>();
         CO_TRY(io::Buffer receiving, co_await next_buffer());
-        // What is decoded is moved to its place, which lies before it.
-        const std::span<std::byte> room = receiving.bytes().subspan(
-            payload_.decoder_ ? alignment_bytes : received_end_ % alignment_bytes);
+        const std::span<std::byte> room = receiving.bytes().subspan(room_begin());
         std::ranges::copy(after_pause, room.begin());
         CO_TRY(const std::size_t count,
                co_await payload_.fill(room.subspan(after_pause.size()), paused_));
@@ -183,6 +183,11 @@ class Payload::Pipeline {
         CO_TRY_VOID(co_await job_.wait());
         start_job(std::move(receiving), room.first(after_pause.size() + count));
         co_return Result<void>();
+    }
+
+    // Where in a buffer is received. What is decoded is moved to its place, which lies before it.
+    std::size_t room_begin() const {
+        return payload_.decoder_ ? alignment_bytes : received_end_ % alignment_bytes;
     }
 
     // Without a buffer until the client goes on. Empty at the end.
@@ -219,10 +224,10 @@ class Payload::Pipeline {
     Payload& payload_;
     Exchange& exchange_;
     store::BodyWriter& writer_;
+    std::uint64_t received_end_;  // without a decoder, where in the file
     const bool alone_;  // one buffer holds all of it: the client waits as soon as it has sent that
     bool over_ = false, paused_ = false;
-    std::uint64_t received_end_;  // without a decoder, where in the file
-    io::Buffer writing_;          // what the job reads
+    io::Buffer writing_;  // what the job reads
     BodyJob job_;
 };
 
