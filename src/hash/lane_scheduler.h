@@ -6,7 +6,8 @@
 // was posted runs as one group, on one thread, as soon as nothing is gained by waiting: every body
 // that is expected to post has posted, the lanes are full, or somebody is in a hurry. A body that a
 // hurried group went without is not expected again before it posts, so one that its client feeds
-// slowly delays others once, not always. A body alone waits for nobody.
+// slowly delays others once, not always. A body alone waits for nobody. One may post its next
+// buffer before the last has been hashed: the thread that hashes goes on with it at once.
 //
 // There is no timer in here and no thread. A job waits until its owner says hurry(), if nothing
 // else starts it: so an owner that has nothing else to do, or holds what others wait for, must say
@@ -19,6 +20,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <unordered_set>
 #include <vector>
 
@@ -33,6 +35,11 @@ class LaneScheduler {
 
     // Hands work to some thread; false if it cannot take more (io::BlockingPool::submit).
     using Submit = std::function<bool(std::function<void()>)>;
+    struct Ended {
+        bool hashed = false;                             // false: no thread could be had
+        std::chrono::steady_clock::time_point gathered;  // when the group was complete
+    };
+    using Done = std::function<void(const Ended&)>;
     explicit LaneScheduler(Submit submit, std::size_t lanes = lanes_worth_gathering());
     ~LaneScheduler();
     LaneScheduler(const LaneScheduler&) = delete;
@@ -49,19 +56,17 @@ class LaneScheduler {
     Stats stats() const;
 
   private:
-    using Done = std::function<void(bool)>;
-    struct Job {
-        Body* body;
-        DigesterInput input;
-        Done done;
-    };
+    struct Job;
     using Group = std::vector<Job>;
 
+    void gather(Job job) REQUIRES(mutex_);
     // The jobs that gather, if they are to run now; else none.
     Group take_if_complete() REQUIRES(mutex_);
     Group take() REQUIRES(mutex_);
     void start(Group group) EXCLUDES(mutex_);
-    void end(Group& group, bool hashed) EXCLUDES(mutex_);
+    void run(Group group) EXCLUDES(mutex_);
+    // The group that is complete now.
+    Group end(Group& group, bool hashed) EXCLUDES(mutex_);
 
     const Submit submit_;
     const std::size_t lanes_;
@@ -86,16 +91,15 @@ class LaneScheduler::Body {
     enum class More { expected, none };
 
     // Feeds `input` at some time on some thread; then, on that thread, or on this one before
-    // post() returns, calls `done`: false if no thread could be had, and nothing was fed. What
-    // `input` refers to must live until then. The job before must have ended.
-    void post(DigesterInput input, More more, std::function<void(bool)> done);
+    // post() returns, calls `done`. Unless it was hashed, nothing was fed. What `input` refers to
+    // must live until then. At most two jobs of a body are under way; they are hashed in order, and
+    // where the first was not, the second is not either.
+    void post(DigesterInput input, More more, Done done);
 
     // What this body has posted waits no longer; if it has no job, what it posts next will not.
     void hurry();
     // Takes back what hurry() said of the next job.
     void take_time();
-    // When the last job's group was complete. For its owner, once that job has ended.
-    std::chrono::steady_clock::time_point gathered() const { return gathered_; }
 
   private:
     friend class LaneScheduler;
@@ -104,9 +108,8 @@ class LaneScheduler::Body {
     LaneScheduler& scheduler_;
     // Guarded by the scheduler's lock.
     State state_ = State::idle;
+    std::unique_ptr<Job> next_;  // waits for the job before
     bool hurried_ = false;
-    bool last_ = false;
-    std::chrono::steady_clock::time_point gathered_;
 };
 
 }  // namespace weir::hash

@@ -53,9 +53,9 @@ class Upload {
 
     void post(const std::string& text, More more = More::expected) {
         fed_ += text;
-        text_ = text;
-        body_.post({.digester = &digester_, .bytes = as_bytes(text_)}, more,
-                   [this](bool hashed) { outcomes.push_back(hashed); });
+        texts_.push_back(text);
+        body_.post({.digester = &digester_, .bytes = as_bytes(texts_.back())}, more,
+                   [this](const LaneScheduler::Ended& ended) { outcomes.push_back(ended.hashed); });
     }
     void hurry() { body_.hurry(); }
     void take_time() { body_.take_time(); }
@@ -70,7 +70,8 @@ class Upload {
   private:
     LaneScheduler::Body body_;
     Digester digester_;
-    std::string text_, fed_;
+    std::deque<std::string> texts_;  // where they were
+    std::string fed_;
 };
 
 TEST(LaneScheduler, LetsABodyAloneWaitForNobody) {
@@ -209,6 +210,64 @@ TEST(LaneScheduler, HurriesTheNextJobOfABodyWithoutOne) {
     threads.run_one();
 }
 
+TEST(LaneScheduler, GoesOnWithTheNextJobOfABodyOnTheSameThread) {
+    ManualThreads threads;
+    LaneScheduler scheduler(threads.submit(), 4);
+    Upload a(scheduler);
+    a.post("first");
+    a.post("second");
+    EXPECT_EQ(threads.waiting(), 1u);
+    threads.run_one();
+    EXPECT_EQ(threads.waiting(), 0u);
+    EXPECT_THAT(a.outcomes, ElementsAre(true, true));
+    EXPECT_EQ(scheduler.stats().groups, 2u);
+
+    // One that is next gathers with others as soon as it is its turn.
+    Upload b(scheduler);
+    a.post("third");
+    a.post("fourth");
+    b.post("of b");
+    ASSERT_EQ(threads.waiting(), 1u);
+    threads.run_one();
+    EXPECT_EQ(scheduler.stats().jobs, 4u);
+    EXPECT_EQ(scheduler.stats().waiting, 1u);
+    b.post("of b", More::none);
+    threads.run_one();
+    EXPECT_EQ(scheduler.stats().jobs, 6u);
+    for (Upload* upload : {&a, &b}) upload->expect_right_digests();
+}
+
+TEST(LaneScheduler, HurriesTheNextJobOfABodyWhoseFirstRuns) {
+    ManualThreads threads;
+    LaneScheduler scheduler(threads.submit(), 4);
+    Upload a(scheduler);
+    a.post("first");
+    const Upload slow(scheduler);
+    a.post("second");
+    a.hurry();
+    threads.run_one();
+    EXPECT_THAT(a.outcomes, ElementsAre(true, true));
+    a.post("third");
+    EXPECT_EQ(threads.waiting(), 0u);
+    a.hurry();
+    threads.run_one();
+    a.expect_right_digests();
+}
+
+TEST(LaneScheduler, HashesNothingOutOfOrder) {
+    ManualThreads threads;
+    LaneScheduler scheduler(threads.submit(), 4);
+    Upload a(scheduler);
+    const Upload b(scheduler);
+    a.post("first");
+    a.post("second");
+    threads.full = true;
+    a.hurry();
+    EXPECT_THAT(a.outcomes, ElementsAre(false, false));
+    EXPECT_EQ(threads.waiting(), 0u);
+    EXPECT_EQ(scheduler.stats().jobs, 0u);
+}
+
 TEST(LaneScheduler, GoesOnWithoutABodyThatIsDropped) {
     ManualThreads threads;
     LaneScheduler scheduler(threads.submit(), 4);
@@ -324,18 +383,36 @@ void receive_bodies(LaneScheduler& scheduler, std::uint64_t seed, std::atomic<in
         Digester digester(algorithms);
         BlockCrcs crcs(1000);
         const bool early_end = up_to(4) == 0;
-        std::size_t done = 0;
-        while (done < text.size() && !(early_end && up_to(2) == 0)) {
-            const std::size_t size = std::min(text.size() - done, 1 + up_to(20'000));
-            const std::span<const std::byte> piece = as_bytes(text).subspan(done, size);
-            const bool last = done + size == text.size();
+        std::size_t done = 0, posted = 0;
+        std::deque<std::pair<std::size_t, std::unique_ptr<JobEnd>>> under_way;
+        const auto wait_for_first = [&] {
+            const bool hashed =
+                under_way.front().second->wait(body, std::chrono::microseconds(up_to(300)));
+            if (hashed) done += under_way.front().first;
+            under_way.pop_front();
+            // Not hashed for want of a thread: neither is the next, and both are posted again.
+            if (hashed) return;
+            while (!under_way.empty()) {
+                EXPECT_FALSE(under_way.front().second->wait(body, {}));
+                under_way.pop_front();
+            }
+            posted = done;
+        };
+        while (posted < text.size() && !(early_end && up_to(2) == 0)) {
+            const std::size_t size = std::min(text.size() - posted, 1 + up_to(20'000));
+            const std::span<const std::byte> piece = as_bytes(text).subspan(posted, size);
+            posted += size;
             if (up_to(9) == 0) body.hurry();
-            JobEnd end;
-            body.post({&digester, &crcs, piece}, last ? More::none : More::expected,
-                      [&end](bool hashed) { end.set(hashed); });
-            // Not hashed for want of a thread: again.
-            if (end.wait(body, std::chrono::microseconds(up_to(300)))) done += size;
+            under_way.emplace_back(size, std::make_unique<JobEnd>());
+            body.post({&digester, &crcs, piece},
+                      posted == text.size() ? More::none : More::expected,
+                      [&end = *under_way.back().second](const LaneScheduler::Ended& ended) {
+                          end.set(ended.hashed);
+                      });
+            while (under_way.size() > up_to(1) || (posted == text.size() && !under_way.empty()))
+                wait_for_first();
         }
+        while (!under_way.empty()) wait_for_first();
         const std::span<const std::byte> fed = as_bytes(text).first(done);
         const Digests digests = digester.finish();
         const bool equal = digests[Algorithm::md5] == digest(Algorithm::md5, fed) &&

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/check.h"
 
 namespace weir::s3 {
 
@@ -18,26 +21,36 @@ BodyJob::BodyJob(Exchange& exchange, net::Executor executor, store::BodyWriter& 
       executor_(executor),
       writer_(writer),
       storing_(exchange.pool, executor),
-      hashing_(std::make_shared<Hashing>(boost::asio::steady_timer(executor), std::nullopt)),
       body_(exchange.lanes) {}
 
 void BodyJob::start(Decode decode, bool more, bool alone) {
-    using More = hash::LaneScheduler::Body::More;
+    using Body = hash::LaneScheduler::Body;
+    CHECK(hashing_.size() < 2);
+    const auto hashing =
+        std::make_shared<Hashing>(boost::asio::steady_timer(executor_), std::nullopt);
+    hashing_.push_back(hashing);
+    posted_ = false;
     // Whoever hurried the job before may have come too late.
     body_.take_time();
     if (alone) body_.hurry();
-    storing_.start([this, decode = std::move(decode), more]() -> Result<void> {
+    storing_.start([this, decode = std::move(decode), more, hashing]() -> Result<void> {
         TRY(const std::span<const std::byte> bytes, decode());
         posted_ = true;
-        body_.post(writer_.digester_input(bytes), more ? More::expected : More::none,
-                   [hashing = hashing_, executor = executor_](bool hashed) {
-                       boost::asio::post(executor, [hashing, hashed] {
-                           hashing->ended = hashed;
+        body_.post(writer_.digester_input(bytes), more ? Body::More::expected : Body::More::none,
+                   [hashing, executor = executor_](const hash::LaneScheduler::Ended& ended) {
+                       boost::asio::post(executor, [hashing, ended] {
+                           hashing->ended = ended;
                            hashing->timer.cancel();
                        });
                    });
         return writer_.store(bytes);
     });
+}
+
+net::Task<Result<void>> BodyJob::stored() {
+    Result<void> stored = co_await storing_.wait();
+    if (!std::exchange(posted_, true)) hashing_.pop_back();
+    co_return stored;
 }
 
 BodyJob::SteadyClock::duration BodyJob::patience() const {
@@ -50,29 +63,33 @@ BodyJob::SteadyClock::duration BodyJob::patience() const {
                                              Milliseconds(exchange_.limits.hash_patience_ms));
 }
 
-net::Task<bool> BodyJob::wait_for_digests() {
+net::Task<bool> BodyJob::wait_for_digests(Hashing& hashing) {
     constexpr auto as_tuple = boost::asio::as_tuple(net::use_task);
-    boost::asio::steady_timer& timer = hashing_->timer;
     const SteadyClock::time_point begin = SteadyClock::now();
-    if (!hashing_->ended) {
-        timer.expires_after(patience());
-        co_await timer.async_wait(as_tuple);
+    if (!hashing.ended) {
+        hashing.timer.expires_after(patience());
+        co_await hashing.timer.async_wait(as_tuple);
     }
-    if (!hashing_->ended) {
+    if (!hashing.ended) {
         body_.hurry();
-        timer.expires_at(SteadyClock::time_point::max());
-        co_await timer.async_wait(as_tuple);
+        hashing.timer.expires_at(SteadyClock::time_point::max());
+        co_await hashing.timer.async_wait(as_tuple);
     }
-    waited_ += std::max(body_.gathered() - begin, SteadyClock::duration(0));
-    co_return *std::exchange(hashing_->ended, std::nullopt);
+    waited_ += std::max(hashing.ended->gathered - begin, SteadyClock::duration(0));
+    co_return hashing.ended->hashed;
 }
 
-net::Task<Result<void>> BodyJob::wait() {
-    Result<void> stored = co_await storing_.wait();
-    if (!std::exchange(posted_, false)) co_return stored;
-    const bool hashed = co_await wait_for_digests();
-    if (!hashed && stored) co_return fail(Code::slow_down);
-    co_return stored;
+net::Task<Result<void>> BodyJob::wait(std::size_t needed) {
+    Result<void> outcome;
+    // Nobody starts another before the last one is stored.
+    if (needed == 0) outcome = co_await stored();
+    while (hashing_.size() > needed) {
+        const std::shared_ptr<Hashing> first = hashing_.front();
+        const bool hashed = co_await wait_for_digests(*first);
+        hashing_.pop_front();
+        if (!hashed && outcome) outcome = fail(Code::slow_down);
+    }
+    co_return outcome;
 }
 
 }  // namespace weir::s3

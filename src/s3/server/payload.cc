@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <cstring>
+#include <deque>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -145,7 +146,8 @@ net::Task<Result<void>> Payload::write_small(store::BodyWriter& writer) {
     }
 }
 
-// Receives into one buffer while the job works on the one before.
+// Receives into one buffer while the job works on the one before; once that is full, both are the
+// job's until it has done with the first.
 class Payload::Pipeline {
   public:
     Pipeline(Payload& payload, net::Executor executor, store::BodyWriter& writer)
@@ -174,13 +176,14 @@ class Payload::Pipeline {
         }
         over_ = exchange_.body.at_end() && after_pause.empty();
         if (over_) co_return Result<void>();
+        CO_TRY_VOID(co_await free_buffers(1));
         CO_TRY(io::Buffer receiving, co_await next_buffer());
         const std::span<std::byte> room = receiving.bytes().subspan(room_begin());
         std::ranges::copy(after_pause, room.begin());
         CO_TRY(const std::size_t count,
                co_await payload_.fill(room.subspan(after_pause.size()), paused_));
         // Only now, so that receiving and writing overlap.
-        CO_TRY_VOID(co_await job_.wait());
+        CO_TRY_VOID(co_await job_.stored());
         start_job(std::move(receiving), room.first(after_pause.size() + count));
         co_return Result<void>();
     }
@@ -192,20 +195,25 @@ class Payload::Pipeline {
 
     // Without a buffer until the client goes on. Empty at the end.
     net::Task<Result<std::vector<std::byte>>> first_bytes_after_pause() {
-        CO_TRY_VOID(co_await job_.wait());
-        writing_.reset();
+        CO_TRY_VOID(co_await free_buffers(0));
         std::vector<std::byte> bytes(after_pause_bytes);
         CO_TRY(const std::size_t count, co_await exchange_.body.read_some(bytes));
         bytes.resize(count);
         co_return bytes;
     }
 
+    // Until the job needs no more than that.
+    net::Task<Result<void>> free_buffers(std::size_t needed) {
+        CO_TRY_VOID(co_await job_.wait(needed));
+        while (working_.size() > job_.needed()) working_.pop_front();
+        co_return Result<void>();
+    }
+
     net::Task<Result<io::Buffer>> next_buffer() {
         if (io::Buffer buffer = exchange_.buffers.try_acquire()) co_return buffer;
         // Who keeps a buffer while it waits for another may wait for one who does the same.
         job_.hurry();
-        CO_TRY_VOID(co_await job_.wait());
-        writing_.reset();
+        CO_TRY_VOID(co_await free_buffers(0));
         const std::chrono::milliseconds patience(exchange_.limits.stall_timeout_ms);
         co_return co_await net::acquire_buffer(exchange_.buffers, patience);
     }
@@ -213,8 +221,9 @@ class Payload::Pipeline {
     void start_job(io::Buffer buffer, std::span<const std::byte> raw) {
         if (raw.empty()) return;
         received_end_ += raw.size();
-        writing_ = std::move(buffer);
-        std::byte* const place = writing_.bytes().data() + writer_.next_offset() % alignment_bytes;
+        working_.push_back(std::move(buffer));
+        std::byte* const place =
+            working_.back().bytes().data() + writer_.next_offset() % alignment_bytes;
         auto decode = [this, raw, place, before = writer_.size_bytes()] {
             return payload_.decode(raw, before, place);
         };
@@ -227,7 +236,7 @@ class Payload::Pipeline {
     std::uint64_t received_end_;  // without a decoder, where in the file
     const bool alone_;  // one buffer holds all of it: the client waits as soon as it has sent that
     bool over_ = false, paused_ = false;
-    io::Buffer writing_;  // what the job reads
+    std::deque<io::Buffer> working_;  // what the job reads
     BodyJob job_;
 };
 
