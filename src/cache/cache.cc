@@ -68,24 +68,23 @@ Result<std::string> default_cache_path() {
     return std::string(home) + "/.cache/weir";
 }
 
-// What the rest points to.
+// What the rest points to, each to those above it.
 struct Cache::Parts {
-    Parts(Folder root_, Index index_, const CacheOptions& options_)
-        : options(options_), root(std::move(root_)), index(std::move(index_)), shelf(root, index) {}
+    Parts(const CacheOptions& options_, Folder root_) : options(options_), root(std::move(root_)) {}
 
     CacheOptions options;
     Folder root;
-    Index index;
-    Shelf shelf;
+    std::optional<Index> index;
+    std::optional<Shelf> shelf;
     std::optional<WriteFiles> writes;
-    std::unique_ptr<Budget> budget;
+    std::optional<Budget> budget;
 
     // False if the object has an entry already.
     Result<bool> adopt(const std::string& id, const NewState& state, const WriteFile& file,
                        const std::function<Result<void>(File& state)>& fill) const {
-        TRY(const IndexLock lock, index.lock_name(id));
-        if (shelf.open(id)) return false;
-        TRY_VOID(shelf.adopt(id, state, writes->folder(), WriteFiles::data_name(file.id()), fill));
+        TRY(const IndexLock lock, index->lock_name(id));
+        if (shelf->open(id)) return false;
+        TRY_VOID(shelf->adopt(id, state, writes->folder(), WriteFiles::data_name(file.id()), fill));
         return true;
     }
 };
@@ -95,15 +94,17 @@ Result<std::unique_ptr<Cache>> Cache::open(const CacheOptions& options, const Cl
     // An object of one byte: the blocks are what they must be.
     TRY_VOID(state_layout(1, options.block_bytes, 0));
     TRY(Folder root, Folder::open_root(options.path));
-    TRY(Index index, Index::open(root));
-    auto parts = std::make_unique<Parts>(std::move(root), std::move(index), options);
-    TRY(parts->writes, WriteFiles::open(parts->root, parts->index));
-    parts->budget = std::make_unique<Budget>(options.cache_bytes, parts->index, parts->shelf,
-                                             *parts->writes, log);
-    if (parts->index.alone()) {
+    auto parts = std::make_unique<Parts>(options, std::move(root));
+    TRY(Index index, Index::open(parts->root));
+    parts->index.emplace(std::move(index));
+    parts->shelf.emplace(parts->root, *parts->index);
+    TRY(WriteFiles writes, WriteFiles::open(parts->root, *parts->index));
+    parts->writes.emplace(std::move(writes));
+    parts->budget.emplace(options.cache_bytes, *parts->index, *parts->shelf, *parts->writes, log);
+    if (parts->index->alone()) {
         TRY_VOID(parts->writes->sweep());
         TRY_VOID(parts->budget->count());
-        TRY_VOID(parts->index.join());
+        TRY_VOID(parts->index->join());
     }
     return std::unique_ptr<Cache>(new Cache(std::move(parts), clock, log));
 }
@@ -111,9 +112,9 @@ Result<std::unique_ptr<Cache>> Cache::open(const CacheOptions& options, const Cl
 Cache::Cache(std::unique_ptr<Parts> parts, const Clock& clock, Log& log)
     : parts_(std::move(parts)),
       log_(&log),
-      ground_{.budget = parts_->budget.get(),
-              .shelf = &parts_->shelf,
-              .index = &parts_->index,
+      ground_{.budget = &*parts_->budget,
+              .shelf = &*parts_->shelf,
+              .index = &*parts_->index,
               .clock = &clock,
               .log = &log,
               .completed = [this](const std::shared_ptr<Entry>& entry) { syncer_.add(entry); }},
@@ -212,7 +213,8 @@ Result<std::shared_ptr<Entry>> Cache::keep(std::unique_ptr<WriteFile> file,
 Cache::Usage Cache::usage() const {
     return Usage{.used_bytes = parts_->budget->used_bytes(),
                  .bytes_max = parts_->budget->bytes_max(),
-                 .evicted = parts_->budget->evicted()};
+                 .evicted = parts_->budget->evicted(),
+                 .entries_to_sync = syncer_.held()};
 }
 
 }  // namespace weir::cache

@@ -57,6 +57,8 @@ class Cache {
         std::uint64_t used_bytes = 0;
         std::uint64_t bytes_max = 0;
         Budget::Evicted evicted;  // by this process
+        // Complete entries that this process holds until they are synced.
+        std::size_t entries_to_sync = 0;
     };
 
     // access_denied if the folder is another user's or open to others. Whatever lies in the folder

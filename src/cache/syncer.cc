@@ -28,9 +28,11 @@ void Syncer::add(const std::shared_ptr<Entry>& entry) {
 }
 
 void Syncer::run() {
-    while (const std::shared_ptr<Entry> entry = next()) {
+    while (std::shared_ptr<Entry> entry = next()) {
         const Result<void> synced = entry->make_durable();
         if (!synced) log_->warn("cache: {}", synced.error().describe());
+        entry.reset();
+        done();
     }
 }
 
@@ -40,7 +42,18 @@ std::shared_ptr<Entry> Syncer::next() {
     if (stopping_) return nullptr;
     std::shared_ptr<Entry> entry = std::move(queue_.front());
     queue_.pop_front();
+    syncing_ = true;
     return entry;
+}
+
+void Syncer::done() {
+    const MutexLock lock(mutex_);
+    syncing_ = false;
+}
+
+std::size_t Syncer::held() const {
+    const MutexLock lock(mutex_);
+    return queue_.size() + (syncing_ ? 1 : 0);
 }
 
 }  // namespace weir::cache

@@ -5,6 +5,7 @@
 //
 // Owned by a Cache; safe from any thread. Holds an entry until it is done. What fails is logged.
 
+#include <cstddef>
 #include <deque>
 #include <memory>
 #include <thread>
@@ -22,15 +23,19 @@ class Syncer {
     ~Syncer();
 
     void add(const std::shared_ptr<Entry>& entry) EXCLUDES(mutex_);
+    // Entries that are held: those that wait, and the one that is being synced.
+    std::size_t held() const EXCLUDES(mutex_);
 
   private:
     void run() EXCLUDES(mutex_);
     std::shared_ptr<Entry> next() EXCLUDES(mutex_);
+    void done() EXCLUDES(mutex_);
 
     Log* log_;
-    Mutex mutex_;
+    mutable Mutex mutex_;
     ConditionVariable changed_;
     std::deque<std::shared_ptr<Entry>> queue_ GUARDED_BY(mutex_);
+    bool syncing_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
 };
