@@ -14,6 +14,8 @@
 // compared block by block before it is used. What is written (WriteFile) is durable when sync()
 // returns.
 //
+// Opened after the last fork(2): a child would share its locks.
+//
 // Owned by main(), outlives its entries and written files; safe from any thread. When the disk or
 // the budget is full calls fail with no_space and leave nothing behind: serve without the cache.
 

@@ -54,7 +54,7 @@ Result<void> Claim::fill(std::span<const std::byte> bytes, std::optional<std::ui
 }
 
 Result<void> Claim::fill_block(std::span<const std::byte> bytes, std::uint64_t crc64nvme) {
-    if (entry_->dropped()) return fail(entry_->not_what_the_store_says());
+    if (entry_->dropped()) return fail(entry_->is_dropped());
     Budget& budget = *entry_->ground_.budget;
     const std::uint64_t offset = block_ * entry_->block_bytes() + filled_;
     if (!reserved_) TRY_VOID(budget.reserve(entry_->pages_of(block_)));

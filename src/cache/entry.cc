@@ -67,18 +67,24 @@ std::uint64_t Entry::end_block(ByteRange range) const {
 }
 
 Result<void> Entry::check_range(ByteRange range) const {
-    if (dropped()) return fail(not_what_the_store_says());
+    if (dropped()) return fail(is_dropped());
     if (range.offset > size_bytes() || range.length > size_bytes() - range.offset)
         return fail(Code::invalid_range,
                     fmt::format("{} has {} bytes", identity().describe(), size_bytes()));
     return {};
 }
 
-Error Entry::not_what_the_store_says() const {
+Error Entry::is_dropped() const {
+    return Error(Code::corrupt, fmt::format("{} was dropped from the cache: it was not what the "
+                                            "store says, or the disk did not keep it",
+                                            identity().describe()));
+}
+
+Error Entry::contradiction(std::uint64_t here, std::uint64_t store) const {
     return Error(Code::corrupt,
-                 fmt::format("{}: the bytes that came have another CRC64NVME than the store "
-                             "gives; they are dropped from the cache",
-                             identity().describe()));
+                 fmt::format("{}: the bytes that came have CRC64NVME {:016x}, the store says "
+                             "{:016x}; they are dropped from the cache",
+                             identity().describe(), here, store));
 }
 
 bool Entry::present(ByteRange range) const {
@@ -198,10 +204,11 @@ Result<void> Entry::settle_if_full() {
 }
 
 Result<void> Entry::settle() {
-    if (dropped()) return fail(not_what_the_store_says());
+    if (dropped()) return fail(is_dropped());
     if (complete() || state_.first_missing(0, blocks()) < blocks()) return {};
     const std::optional<std::uint64_t> expected = state_.whole_crc();
-    if (expected && *expected != state_.combined_crc()) return drop();
+    const std::uint64_t here = expected ? state_.combined_crc() : 0;
+    if (expected && *expected != here) return drop(contradiction(here, *expected));
     if (expected) state_.set(verified_flag);
     state_.set(complete_flag);
     ground_.completed(shared_from_this());
@@ -212,23 +219,26 @@ Result<void> Entry::expect_crc(std::uint64_t crc) {
     if (state_.whole_crc() == crc && complete() == verified()) return {};
     const MutexLock lock(settling_);
     TRY(const SettlingLock here, SettlingLock::take(files_.state));
-    if (dropped()) return fail(not_what_the_store_says());
+    if (dropped()) return fail(is_dropped());
     const std::optional<std::uint64_t> before = state_.whole_crc();
     // The store contradicts itself: one of the two was about other bytes.
-    if (before && *before != crc) return drop();
+    if (before && *before != crc) return drop(contradiction(*before, crc));
     state_.set_whole_crc(crc);
     if (!complete() || verified()) return {};
-    if (state_.combined_crc() != crc) return drop();
+    const std::uint64_t here_crc = state_.combined_crc();
+    if (here_crc != crc) return drop(contradiction(here_crc, crc));
     state_.set(verified_flag);
     return {};
 }
 
-Result<void> Entry::drop() {
+Result<void> Entry::drop(Error reason) {
     state_.set(dropped_flag);
     state_.wake_all();
-    ground_.log->error("cache: {}", not_what_the_store_says().message());
-    TRY_VOID(ground_.budget->remove_entry(id_, facts_.data));
-    return fail(not_what_the_store_says());
+    ground_.log->error("cache: {}", reason.message());
+    // What stays says that it is dropped, to whoever opens it.
+    const Result<void> removed = ground_.budget->remove_entry(id_, facts_.data);
+    if (!removed) ground_.log->warn("cache: {}", removed.error().describe());
+    return fail(std::move(reason));
 }
 
 Result<void> Entry::discard(ByteRange range) {
@@ -279,7 +289,8 @@ Result<int> Entry::descriptor() const {
 
 Result<void> Entry::make_durable() {
     if (!complete() || durable() || dropped()) return {};
-    TRY_VOID(files_.data.sync());
+    Result<void> synced = files_.data.sync();
+    if (!synced) return drop(synced.error());
     state_.set(durable_flag);
     return files_.state.sync();
 }

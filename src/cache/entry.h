@@ -6,8 +6,9 @@
 //
 // Shared by its users: while one holds it, no process evicts it. A complete entry is never written
 // again, and its file may be handed to the kernel. Safe from any thread; a Claim belongs to one
-// thread at a time. An entry that turns out not to be what the store says is dropped: from then on
-// everything on it fails with corrupt, and the cache makes a new one.
+// thread at a time. An entry that turns out not to be what the store says, or that its disk did not
+// keep, is dropped: from then on everything on it fails with corrupt, and the cache makes a new
+// one.
 //
 // After a power cut a block counts as there only if its bytes still have the CRC64NVME that they
 // had when they came, or all of the entry was synced before; a cache looks when it opens the entry
@@ -98,7 +99,8 @@ class Entry : public std::enable_shared_from_this<Entry> {
     Result<int> descriptor() const EXCLUDES(mutex_);
 
     // A complete entry outlasts a power cut from here on: data, then mark, then state, each synced.
-    // Slow; the cache does it by itself on a thread of its own.
+    // Slow; the cache does it by itself on a thread of its own. Where the disk could not take the
+    // data, the kernel may have lost it, and the entry is dropped.
     Result<void> make_durable();
 
     // A pinned entry is never evicted, also when nobody uses it.
@@ -120,7 +122,7 @@ class Entry : public std::enable_shared_from_this<Entry> {
     std::uint64_t first_block(ByteRange range) const { return range.offset / block_bytes(); }
     std::uint64_t end_block(ByteRange range) const;
     Result<void> check_range(ByteRange range) const;
-    Error not_what_the_store_says() const;
+    Error is_dropped() const;
 
     bool try_claim(std::uint64_t block, Result<bool>& locked) EXCLUDES(mutex_);
     void release(std::uint64_t block) EXCLUDES(mutex_);
@@ -130,7 +132,9 @@ class Entry : public std::enable_shared_from_this<Entry> {
     Result<void> settle() REQUIRES(settling_);
     Result<void> discard_blocks(std::uint64_t begin, std::uint64_t end) REQUIRES(settling_);
     Result<void> discard_block(std::uint64_t block);
-    Result<void> drop() REQUIRES(settling_);
+    // Nobody uses it any more, for this reason; which is returned.
+    Result<void> drop(Error reason);
+    Error contradiction(std::uint64_t here, std::uint64_t store) const;
 
     const EntryGround& ground_;
     const std::string id_;
