@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/mutex.h"
 #include "kv/engine.h"
 
 namespace weir::kv {
@@ -268,6 +269,72 @@ TEST_P(EngineContract, ShowsNoJournalEntryBeforeAnEarlierOne) {
     stop = true;
     reader.join();
     EXPECT_EQ(scan(prefix_range("j")).size(), static_cast<std::size_t>(writers * entries * 2));
+}
+
+TEST_P(EngineContract, KnowsUpToWhereTheJournalCanBeRead) {
+    const Sequence before = engine_->last_sequence(partition_).value();
+    Batch batch;
+    batch.append("1");
+    batch.append("2");
+    const Sequence last = commit_and_wait(*engine_, partition_, std::move(batch))->last_sequence;
+    EXPECT_GT(last, before + 1);
+    EXPECT_EQ(engine_->last_sequence(partition_).value(), last);
+    Batch refused;
+    refused.require("never there", "x");
+    refused.append("3");
+    EXPECT_EQ(commit_and_wait(*engine_, partition_, std::move(refused)).error().code(),
+              Code::conflict);
+    EXPECT_EQ(scan({journal_key(last + 1), "k"}).size(), 0u);
+    EXPECT_GE(engine_->last_sequence(partition_).value(), last);
+    EXPECT_EQ(engine_->last_sequence(PartitionId(77777)).error().code(), Code::not_found);
+}
+
+// Watchers come and go while others append: whoever watches, and reads whenever it is called, sees
+// every entry without asking again.
+TEST_P(EngineContract, CallsWhoeverWatchesTheJournal) {
+    constexpr int entries = 200;
+    std::atomic<bool> more = true;
+    std::thread others([&] {
+        while (more) {
+            const std::unique_ptr<Watch> passing = engine_->watch_journal(partition_, [] {});
+        }
+    });
+    Mutex mutex;
+    ConditionVariable called;
+    bool pending = true;  // what was there before
+    int calls_elsewhere = 0;
+    const std::unique_ptr<Watch> elsewhere =
+        engine_->watch_journal(other_, [&] { ++calls_elsewhere; });
+    const std::unique_ptr<Watch> watch = engine_->watch_journal(partition_, [&] {
+        MutexLock lock(mutex);
+        pending = true;
+        called.notify_one();
+    });
+    std::thread writer([&] {
+        for (int i = 0; i < entries; ++i) {
+            Batch batch;
+            batch.append(std::to_string(i));
+            EXPECT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+        }
+    });
+    Sequence seen = 0;
+    for (int next = 0; next < entries;) {
+        {
+            MutexLock lock(mutex);
+            while (!pending) called.wait(mutex);
+            pending = false;
+        }
+        const Sequence last = engine_->last_sequence(partition_).value();
+        for (const Row& row : scan({journal_key(seen + 1), journal_key(last + 1)}))
+            ASSERT_EQ(row.value, std::to_string(next++));
+        seen = last;
+    }
+    writer.join();
+    more = false;
+    others.join();
+    EXPECT_EQ(calls_elsewhere, 0);
+    ASSERT_TRUE(engine_->drop_partition(other_));
+    EXPECT_EQ(calls_elsewhere, 1);
 }
 
 TEST_P(EngineContract, TrimsTheJournalAndDropsPartitions) {

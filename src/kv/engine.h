@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -118,6 +119,16 @@ inline constexpr char journal_prefix = 'j';
 std::string journal_key(Sequence sequence);
 Sequence journal_sequence(std::string_view key);
 
+// Engine::watch_journal() goes on while it lives; no call runs any more once it is gone. May not
+// outlive its engine.
+class Watch {
+  public:
+    Watch() = default;
+    virtual ~Watch() = default;
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+};
+
 class Engine {
   public:
     virtual ~Engine() = default;
@@ -149,6 +160,16 @@ class Engine {
     // Checks the conditions and applies the batch, atomically and durably, and then calls `done`.
     // Whoever reads after that sees the batch, and the journal up to it.
     virtual void commit(PartitionId partition, Batch batch, CommitDone done) = 0;
+
+    // Up to here every journal entry of the partition can be read, and what comes later is greater.
+    virtual Result<Sequence> last_sequence(PartitionId partition) = 0;
+
+    // Calls `appended` whenever entries of the partition's journal have appeared since it was
+    // called last, or the partition was dropped; perhaps for nothing, too. By a thread of the
+    // engine's: keep it short, and neither call the engine in it nor end the watch. Whoever begins
+    // to watch and then reads misses nothing.
+    virtual std::unique_ptr<Watch> watch_journal(PartitionId partition,
+                                                 std::function<void()> appended) = 0;
 
     // Removes the journal entries before `before`.
     virtual Result<void> trim_journal(PartitionId partition, Sequence before) = 0;

@@ -25,9 +25,12 @@ Result<void> Engine::create_partition(PartitionId partition) {
 }
 
 Result<void> Engine::drop_partition(PartitionId partition) {
-    MutexLock lock(mutex_);
-    if (stopped_) return fail(Code::unavailable);
-    partitions_.erase(partition.value());
+    {
+        MutexLock lock(mutex_);
+        if (stopped_) return fail(Code::unavailable);
+        partitions_.erase(partition.value());
+    }
+    watches_.appended(partition);
     return {};
 }
 
@@ -113,7 +116,21 @@ Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {
 
 void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
     check_batch(batch, limits_);
-    done(apply(partition, batch));
+    Result<Committed> committed = apply(partition, batch);
+    if (!batch.appends.empty()) watches_.appended(partition);
+    done(std::move(committed));
+}
+
+Result<Sequence> Engine::last_sequence(PartitionId partition) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    if (find(partition) == nullptr) return fail(Code::not_found, "no such partition");
+    return last_sequence_;
+}
+
+std::unique_ptr<Watch> Engine::watch_journal(PartitionId partition,
+                                             std::function<void()> appended) {
+    return watches_.add(partition, std::move(appended));
 }
 
 Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {

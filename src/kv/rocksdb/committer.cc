@@ -68,8 +68,13 @@ Result<void> Committer::load() {
     for (rows->Seek(begin); rows->Valid() && rows->key().starts_with(begin); rows->Next())
         partitions.insert(read_be64(rows->key().ToStringView().substr(begin.size())));
     if (!rows->status().ok()) return fail(to_error(rows->status(), "reading the partitions"));
-    MutexLock lock(mutex_);
-    partitions_ = std::move(partitions);
+    {
+        MutexLock lock(mutex_);
+        partitions_ = std::move(partitions);
+    }
+    // What a failed group appended has shown itself now, or is gone.
+    visible_sequence_ = last_sequence_;
+    watches_.appended_anywhere();
     return {};
 }
 
@@ -194,10 +199,9 @@ void Committer::commit_group(std::vector<Job> group) {
         if (Result<void> written = write(writes); !written) {
             for (Result<Committed>& outcome : outcomes)
                 if (outcome) outcome = fail(written.error());
-        } else if (group.front().kind == Kind::drop_partition) {
-            recent_.forget();
         } else {
-            recent_.done();
+            group.front().kind == Kind::drop_partition ? recent_.forget() : recent_.done();
+            visible_sequence_ = last_sequence_;
         }
     }
     ++groups_;
@@ -210,7 +214,21 @@ void Committer::commit_group(std::vector<Job> group) {
             if (group[i].kind == Kind::drop_partition)
                 partitions_.erase(group[i].partition.value());
         }
-        group[i].done(std::move(outcomes[i]));
+    }
+    tell_watches(group, outcomes);
+    for (std::size_t i = 0; i < group.size(); ++i) group[i].done(std::move(outcomes[i]));
+}
+
+// Each partition once, however many batches of the group were its.
+void Committer::tell_watches(const std::vector<Job>& group,
+                             const std::vector<Result<Committed>>& outcomes) {
+    if (!watches_.any()) return;
+    std::unordered_set<std::uint64_t> told;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const bool concerned = outcomes[i] && (!group[i].batch.appends.empty() ||
+                                               group[i].kind == Kind::drop_partition);
+        if (concerned && told.insert(group[i].partition.value()).second)
+            watches_.appended(group[i].partition);
     }
 }
 
