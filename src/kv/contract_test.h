@@ -271,6 +271,60 @@ TEST_P(EngineContract, ShowsNoJournalEntryBeforeAnEarlierOne) {
     EXPECT_EQ(scan(prefix_range("j")).size(), static_cast<std::size_t>(writers * entries * 2));
 }
 
+TEST_P(EngineContract, JudgesHowManyRowsARangeHas) {
+    for (const char* key : {"oa1", "oa2", "ob", "pa1"}) put(key, "x");
+    ASSERT_TRUE(commit_and_wait(*engine_, other_, [] {
+        Batch batch;
+        batch.put("oa9", "x");
+        return batch;
+    }()));
+    const std::vector<std::pair<RangeCondition, bool>> cases = {
+        {{prefix_range("oa"), 2}, true},  {{prefix_range("oa"), 1}, false},
+        {{prefix_range("oa"), 3}, false}, {{prefix_range("oc"), 0}, true},
+        {{prefix_range("oc"), 1}, false}, {{prefix_range("o"), 3}, true},
+    };
+    for (const auto& [condition, holds] : cases) {
+        Batch batch;
+        batch.require_rows(condition.range, condition.rows);
+        batch.put("oz", "x");
+        const auto committed = commit_and_wait(*engine_, partition_, std::move(batch));
+        EXPECT_EQ(committed.has_value(), holds) << condition.range.begin << condition.rows;
+        if (!committed) EXPECT_EQ(committed.error().code(), Code::conflict);
+        Batch undo;
+        undo.remove("oz");
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(undo)));
+    }
+}
+
+// Racers put rows of their own, then remove them, each time only if the range has as many rows as
+// they counted: so no two succeed on the same count, also where they are judged together.
+TEST_P(EngineContract, JudgesRangesAmongWhatIsCommittedTogether) {
+    constexpr std::size_t racers = 8, own = 12;
+    for (const bool removes : {false, true}) {
+        Mutex mutex;
+        std::set<std::size_t> counts;
+        std::vector<std::thread> threads;
+        for (std::size_t racer = 0; racer < racers; ++racer) {
+            threads.emplace_back([&, racer] {
+                for (std::size_t i = 0; i < own;) {
+                    const std::size_t count = scan(prefix_range("oq")).size();
+                    const std::string key = "oq" + std::to_string(racer) + "/" + std::to_string(i);
+                    Batch batch;
+                    batch.require_rows(prefix_range("oq"), count);
+                    removes ? batch.remove(key) : batch.put(key, "x");
+                    if (!commit_and_wait(*engine_, partition_, std::move(batch))) continue;
+                    MutexLock lock(mutex);
+                    EXPECT_TRUE(counts.insert(count).second) << count;
+                    ++i;
+                }
+            });
+        }
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_EQ(counts.size(), racers * own);
+        EXPECT_EQ(scan(prefix_range("oq")).size(), removes ? 0 : racers * own);
+    }
+}
+
 TEST_P(EngineContract, KnowsUpToWhereTheJournalCanBeRead) {
     const Sequence before = engine_->last_sequence(partition_).value();
     Batch batch;

@@ -48,12 +48,26 @@ struct Condition {
     bool read_since = false;
 };
 
+// Keys from `begin` up to but not including `end` (empty: to the end of the partition).
+struct Range {
+    std::string begin;
+    std::string end;
+};
+
+// What must hold as well: the range has exactly so many rows. With a condition on each of them, it
+// has those and no others. The range has an end and lies within one kind of rows (one first byte).
+struct RangeCondition {
+    Range range;
+    std::size_t rows = 0;
+};
+
 // One atomic change of one partition. Values are never empty; a key appears at most once among puts
 // and removes. The bounds are Limits::batch_rows_max and batch_bytes_max; a batch past them is a
 // bug of the caller (CHECK).
 struct Batch {
     Moment moment = 0;  // Engine::moment()
     std::vector<Condition> conditions;
+    std::vector<RangeCondition> range_conditions;
     std::vector<Row> puts;
     std::vector<std::string> removes;  // removing what is absent is no error
     std::vector<std::string>
@@ -66,12 +80,17 @@ struct Batch {
     void require_as_read(std::string key, std::optional<std::string> value) {
         conditions.push_back({std::move(key), std::move(value), true});
     }
+    void require_rows(Range range, std::size_t rows) {
+        range_conditions.push_back({std::move(range), rows});
+    }
     void put(std::string key, std::string value) {
         puts.push_back({std::move(key), std::move(value)});
     }
     void remove(std::string key) { removes.push_back(std::move(key)); }
     void append(std::string entry) { appends.push_back(std::move(entry)); }
     std::size_t bytes() const;
+    // All that Limits::batch_rows_max bounds.
+    std::size_t rows() const;
 };
 
 struct Committed {
@@ -83,12 +102,6 @@ struct Committed {
 // when a condition did not hold; not_found when the partition does not exist; slow_down when too
 // many batches wait; read_only when a write failed before and the cause is not gone.
 using CommitDone = std::function<void(Result<Committed>)>;
-
-// Keys from `begin` up to but not including `end` (empty: to the end of the partition).
-struct Range {
-    std::string begin;
-    std::string end;
-};
 
 // The rows whose keys start with `prefix`.
 Range prefix_range(std::string_view prefix);

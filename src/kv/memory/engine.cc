@@ -1,5 +1,7 @@
 #include "kv/memory/engine.h"
 
+#include <iterator>
+
 #include "base/check.h"
 #include "kv/batch_rules.h"
 
@@ -105,6 +107,12 @@ Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {
         const bool holds = condition.value ? row != rows->end() && row->second == *condition.value
                                            : row == rows->end();
         if (!holds) return fail(Code::conflict);
+    }
+    for (const RangeCondition& condition : batch.range_conditions) {
+        const auto begin = rows->lower_bound(condition.range.begin),
+                   end = rows->lower_bound(condition.range.end);
+        if (std::distance(begin, end) != static_cast<std::ptrdiff_t>(condition.rows))
+            return fail(Code::conflict);
     }
     if (commits_left_) --*commits_left_;
     for (const Row& row : batch.puts) (*rows)[row.key] = row.value;

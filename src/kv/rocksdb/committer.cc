@@ -244,6 +244,38 @@ Result<bool> Committer::holds(const Job& job, const Condition& condition,
     return present == condition.value;
 }
 
+// Counts what the database has and the group has not touched, and what the group has put.
+Result<bool> Committer::holds(const Job& job, const RangeCondition& condition,
+                              const Overlay& overlay) const {
+    std::size_t rows = 0;
+    const auto count = [&](std::string_view key, std::string_view) {
+        if (!overlay.contains(full_key(job.partition, key))) ++rows;
+        return rows <= condition.rows;
+    };
+    for (std::optional<std::string> begin = condition.range.begin; begin;) {
+        TRY(kv::ScanEnd end, database_->scan(job.partition, {*begin, condition.range.end}, nullptr,
+                                             limits_.scan_rows_max, count));
+        begin = std::move(end.resume);
+    }
+    const std::string begin = full_key(job.partition, condition.range.begin),
+                      end = full_key(job.partition, condition.range.end);
+    for (const auto& [key, value] : overlay)
+        if (value && key >= begin && key < end) ++rows;
+    return rows == condition.rows;
+}
+
+Result<bool> Committer::all_hold(const Job& job, const Overlay& overlay) const {
+    for (const Condition& condition : job.batch.conditions) {
+        TRY(const bool held, holds(job, condition, overlay));
+        if (!held) return false;
+    }
+    for (const RangeCondition& condition : job.batch.range_conditions) {
+        TRY(const bool held, holds(job, condition, overlay));
+        if (!held) return false;
+    }
+    return true;
+}
+
 Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay) {
     if (job.kind == Kind::create_partition) {
         writes.Put(database_->family(partition_prefix),
@@ -266,12 +298,10 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
         return Committed{};
     }
     if (!has_partition(job.partition)) return fail(Code::not_found, "no such partition");
-    for (const Condition& condition : job.batch.conditions) {
-        TRY(const bool held, holds(job, condition, overlay));
-        if (!held) {
-            ++conflicts_;
-            return fail(Code::conflict);
-        }
+    TRY(const bool held, all_hold(job, overlay));
+    if (!held) {
+        ++conflicts_;
+        return fail(Code::conflict);
     }
     for (const Row& row : job.batch.puts) {
         std::string key = full_key(job.partition, row.key);

@@ -75,6 +75,9 @@ class Committer {
                  std::vector<Result<Committed>>& outcomes);
     Result<Committed> add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay);
     Result<bool> holds(const Job& job, const Condition& condition, const Overlay& overlay) const;
+    Result<bool> holds(const Job& job, const RangeCondition& condition,
+                       const Overlay& overlay) const;
+    Result<bool> all_hold(const Job& job, const Overlay& overlay) const;
     Result<void> write(::rocksdb::WriteBatch& writes);
     Result<void> load();
     Result<void> prove();
