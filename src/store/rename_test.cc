@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "meta/version.h"
@@ -26,6 +27,39 @@ class PrefixRenames : public StoreTest {
         return keys;
     }
     using Keys = std::vector<std::string>;
+
+    // Both entries of every key of one rename stand together: at its first the new folder has
+    // nothing, at its last the old one.
+    std::set<std::string> follow_renames(const Bucket& bucket, kv::Sequence begin) {
+        JournalReader reader = must(JournalReader::open(rig.store(), bucket, "", begin));
+        std::set<std::string> there{"a/first"};
+        std::string target;  // of the rename that is being told
+        for (bool current = false; !current;) {
+            const JournalPage page = must(reader.next(10'000));
+            current = page.current;
+            for (const auto& [sequence, entry] : page.lines) {
+                const std::string folder = entry.key().substr(0, 2);
+                const bool renamed = entry.operation() == meta::JOURNAL_RENAME;
+                const auto has = [&](const std::string& prefix) {
+                    return std::ranges::any_of(
+                        there, [&](const std::string& key) { return key.starts_with(prefix); });
+                };
+                if (renamed && target.empty()) {
+                    target = folder == "a/" ? "b/" : "a/";
+                    EXPECT_FALSE(has(target)) << sequence;
+                }
+                EXPECT_EQ(renamed, !target.empty()) << "something came between, at " << sequence;
+                if (entry.has_current()) {
+                    there.insert(entry.key());
+                } else {
+                    there.erase(entry.key());
+                }
+                if (renamed && folder == target && !has(target == "a/" ? "b/" : "a/"))
+                    target.clear();
+            }
+        }
+        return there;
+    }
 };
 
 TEST_P(PrefixRenames, MoveEveryKeyInOneCommit) {
@@ -208,34 +242,7 @@ TEST_P(PrefixRenames, LeaveNoKeyBehindWhoeverWrites) {
     }
     for (std::thread& thread : threads) thread.join();
 
-    // Both entries of every key of one rename stand together: at its first the new folder has
-    // nothing, at its last the old one.
-    JournalReader reader = must(JournalReader::open(rig.store(), bucket, "", begin));
-    std::set<std::string> there{"a/first"};
-    std::string target;  // of the rename that is being told
-    for (bool current = false; !current;) {
-        const JournalPage page = must(reader.next(10'000));
-        current = page.current;
-        for (const auto& [sequence, entry] : page.lines) {
-            const std::string folder = entry.key().substr(0, 2);
-            const bool renamed = entry.operation() == meta::JOURNAL_RENAME;
-            const auto has = [&](const std::string& prefix) {
-                return std::ranges::any_of(
-                    there, [&](const std::string& key) { return key.starts_with(prefix); });
-            };
-            if (renamed && target.empty()) {
-                target = folder == "a/" ? "b/" : "a/";
-                EXPECT_FALSE(has(target)) << sequence;
-            }
-            EXPECT_EQ(renamed, !target.empty()) << "something came between, at " << sequence;
-            if (entry.has_current()) {
-                there.insert(entry.key());
-            } else {
-                there.erase(entry.key());
-            }
-            if (renamed && folder == target && !has(target == "a/" ? "b/" : "a/")) target.clear();
-        }
-    }
+    const std::set<std::string> there = follow_renames(bucket, begin);
     const Keys listed = keys(bucket);
     EXPECT_EQ(there, std::set<std::string>(listed.begin(), listed.end()));
     rig.expect_all_readable(bucket);
