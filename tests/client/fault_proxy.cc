@@ -103,6 +103,7 @@ void FaultProxy::pump(int client, int server, const Fault& fault) {
         if (waits[0].revents != 0) {
             ssize_t count = ::recv(client, memory.data(), memory.size(), 0);
             if (count <= 0) return;
+            if (fault.kind == Fault::Kind::die_at_second && replied > 0) return;
             const bool cut = fault.kind == Fault::Kind::cut_request &&
                              requested + static_cast<std::uint64_t>(count) > fault.bytes;
             if (cut) count = static_cast<ssize_t>(fault.bytes - requested);

@@ -15,13 +15,14 @@ namespace weir::client::test {
 struct Fault {
     enum class Kind {
         none,
-        answer,       // `text`, to whatever is asked, and the end
-        cut_reply,    // after `bytes` of what the server says
-        lose_reply,   // the request arrives, nothing comes back
-        stall_reply,  // after `bytes` nothing more comes, and the connection stays
-        cut_request,  // after `bytes` of what the client says
-        refuse,       // closes at once
-        flip,         // a bit of the reply's byte `bytes`
+        answer,         // `text`, to whatever is asked, and the end
+        cut_reply,      // after `bytes` of what the server says
+        lose_reply,     // the request arrives, nothing comes back
+        stall_reply,    // after `bytes` nothing more comes, and the connection stays
+        cut_request,    // after `bytes` of what the client says
+        refuse,         // closes at once
+        die_at_second,  // request, which is not passed on
+        flip,           // a bit of the reply's byte `bytes`
     };
     Kind kind = Kind::none;
     std::uint64_t bytes = 0;

@@ -20,9 +20,11 @@ class Faults : public ClientTest {
 };
 
 std::string slow_down(std::string_view more = "") {
+    const std::string body =
+        "<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>";
     return "HTTP/1.1 503 Slow Down\r\n" + std::string(more) +
-           "Content-Length: 69\r\nConnection: close\r\n\r\n"
-           "<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>";
+           "Content-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" +
+           body;
 }
 
 TEST_F(Faults, ReadsGoOnWhereTheyStopped) {
@@ -181,9 +183,9 @@ TEST_F(Faults, LostRepliesOfOtherWrites) {
 }
 
 TEST_F(Faults, RestingConnectionsThatEndedAreNoFailure) {
-    // Every connection ends after one reply.
+    // The server goes while a second request is on its way.
     FaultProxy closing(weir->endpoint().port,
-                       [](unsigned) { return Fault{.kind = Kind::cut_reply, .bytes = 700}; });
+                       [](unsigned) { return Fault{.kind = Kind::die_at_second}; });
     ClientLimits limits;
     limits.tries_max = 1;
     const auto client = through(closing, limits);
@@ -191,6 +193,7 @@ TEST_F(Faults, RestingConnectionsThatEndedAreNoFailure) {
         const auto head = client->s3->head_bucket({.bucket = bucket});
         EXPECT_TRUE(head) << i << what(head);
     }
+    EXPECT_EQ(closing.connections(), 5u);
 }
 
 TEST_F(Faults, GivesUpWhereNothingHelps) {

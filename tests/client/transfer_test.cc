@@ -121,8 +121,9 @@ TEST_F(TransferTest, ADownloadEndsWithItsFirstError) {
         direct->transfers->download({.bucket = bucket, .key = "k"}, sink, small_parts_);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code(), Code::no_space) << got.error().describe();
-    EXPECT_EQ(direct->transfers->download({.bucket = bucket, .key = "none"}, sink).error().code(),
-              Code::no_such_key);
+    const auto missing = direct->transfers->download({.bucket = bucket, .key = "none"}, sink);
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code(), Code::no_such_key) << missing.error().describe();
 }
 
 TEST_F(TransferTest, ADownloadIsPinned) {
