@@ -89,4 +89,41 @@ struct Limits {
     std::size_t buckets_per_owner_max = 1000;
 };
 
+// What a client of an S3 service keeps to (src/client): the mount, the loaders, `weir cp`.
+struct ClientLimits {
+    // Connections of one endpoint.
+    std::size_t connections_max = 128;          // calls wait for one, call_timeout_ms at most
+    std::uint64_t connection_idle_ms = 20'000;  // kept at rest; servers keep them a little longer
+    std::uint64_t connect_timeout_ms = 5'000;   // for each address, and for a TLS handshake
+    std::uint64_t stall_timeout_ms = 30'000;    // without a byte, either way
+    std::uint64_t continue_timeout_ms = 1'000;  // that 100 Continue is waited for
+    std::uint64_t call_timeout_ms = 300'000;    // all tries of a call, while nothing moves
+
+    // Tries. The budget is one of all calls: a retry takes, a success gives back
+    // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
+    unsigned tries_max = 8;
+    std::uint64_t backoff_base_ms = 100;  // the wait is random, up to this doubled each time
+    std::uint64_t backoff_max_ms = 20'000;
+    unsigned retry_budget = 500;
+    unsigned retry_cost = 5;
+    unsigned retry_cost_timeout = 10;
+    unsigned retry_refund = 1;  // of a call that needed no retry
+
+    // What a server may send.
+    std::size_t reply_head_bytes_max = 64 * KiB;
+    std::size_t reply_headers_max = 256;
+    std::size_t reply_xml_bytes_max = 32 * MiB;  // 1000 keys, each letter encoded, are 4 MiB
+    unsigned redirects_max = 2;
+
+    // Transfers.
+    std::size_t receive_low_water_bytes = 256 * KiB;  // a body's reader is woken for so many
+    std::size_t expect_continue_bytes_min = 1 * MiB;  // bodies from here on ask first
+    std::size_t transfer_parallelism = 16;
+    std::uint64_t transfer_part_bytes = 8 * MiB;
+    std::uint64_t hedge_after_ms = 500;
+    unsigned hedge_percent = 5;
+    std::size_t buffer_bytes = 1 * MiB;  // of the pool that a program gives its client
+    std::size_t buffers_max = 192;
+};
+
 }  // namespace weir

@@ -1,11 +1,11 @@
 #include "http/body_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "base/bytes.h"
+#include "http/head_text.h"
 
 namespace weir::http {
 namespace {
@@ -15,37 +15,7 @@ constexpr std::size_t trailer_lines_max = 64;
 // Small chunks come many at a time.
 constexpr std::size_t receive_bytes = 64 * 1024;
 
-// In a line of chunked coding: a bare CR ends a line to some readers, NUL a text.
-bool has_control_character(std::string_view line) {
-    return std::ranges::any_of(line, [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return (byte < 0x20 && byte != '\t') || byte == 0x7f;
-    });
-}
-
-// RFC 9112 7.1: hexadecimal digits, then perhaps an extension.
-std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
-    std::uint64_t size = 0;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
-    if (error != std::errc() || end == line.data()) return std::nullopt;
-    std::string_view rest = line.substr(static_cast<std::size_t>(end - line.data()));
-    while (!rest.empty() && (rest.front() == ' ' || rest.front() == '\t')) rest.remove_prefix(1);
-    if (!rest.empty() && rest.front() != ';') return std::nullopt;
-    return size;
-}
-
 }  // namespace
-
-std::span<std::byte> ReceiveBuffer::prepare(std::size_t count) {
-    if (begin_ == end_) begin_ = end_ = 0;
-    if (storage_.size() - end_ < count) {
-        if (begin_ > 0) std::memmove(storage_.data(), storage_.data() + begin_, end_ - begin_);
-        end_ -= begin_;
-        begin_ = 0;
-        if (storage_.size() - end_ < count) storage_.resize(end_ + count);
-    }
-    return std::span(storage_).subspan(end_);
-}
 
 BodyReader::BodyReader(net::Connection& connection, ReceiveBuffer& buffer, const RequestHead& head)
     : connection_(connection),

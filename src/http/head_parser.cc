@@ -2,23 +2,16 @@
 
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
-#include <charconv>
 
 #include "base/bytes.h"
+#include "http/head_text.h"
 
 namespace weir::http {
 namespace {
 
 namespace beast = boost::beast;
 
-constexpr std::string_view head_end = "\r\n\r\n";
-
 std::string_view text(beast::string_view view) { return {view.data(), view.size()}; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    return beast::iequals(beast::string_view(a.data(), a.size()),
-                          beast::string_view(b.data(), b.size()));
-}
 
 // Takes what Beast finds as views into the bytes it was given. Beast's own message would copy each
 // field.
@@ -55,22 +48,6 @@ class HeadReader final : public beast::http::basic_parser<true> {
     const std::size_t fields_max_;
     unsigned version_ = 0;
 };
-
-// Beast unfolds lines that begin with white space; what another hop made of them nobody knows.
-bool has_folded_line(std::string_view head) {
-    for (std::size_t at = head.find("\r\n"); at != std::string_view::npos;
-         at = head.find("\r\n", at + 2))
-        if (at + 2 < head.size() && (head[at + 2] == ' ' || head[at + 2] == '\t')) return true;
-    return false;
-}
-
-std::optional<std::uint64_t> parse_length(std::string_view digits) {
-    std::uint64_t length = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-    if (error != std::errc() || end != digits.data() + digits.size() || digits.empty())
-        return std::nullopt;
-    return length;
-}
 
 // RFC 9112 sections 3.2, 6.1 and 6.3: where the body ends must be beyond doubt.
 Result<void> read_framing(RequestHead& head, unsigned version) {
