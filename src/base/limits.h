@@ -26,6 +26,20 @@ inline constexpr std::uint64_t object_bytes_max = 5 * TiB;
 inline constexpr std::size_t list_keys_max = 1000;
 inline constexpr std::size_t delete_objects_keys_max = 1000;
 
+// The local cache of remote bytes (src/cache).
+inline constexpr std::uint64_t cache_block_bytes = MiB;          // what is fetched or not, as one
+inline constexpr std::uint64_t cache_block_bytes_min = 4 * KiB;  // a page, for small tests
+inline constexpr std::uint64_t cache_block_bytes_max = GiB;
+inline constexpr std::size_t cache_identity_bytes_max =
+    16 * KiB;  // URL, bucket, key, ETag, version
+inline constexpr std::size_t cache_dirty_info_bytes_max =
+    64 * KiB;                                              // what a written file says of itself
+inline constexpr unsigned cache_low_water_percent = 90;    // evicting goes on until no more is used
+inline constexpr std::size_t cache_sync_queue_max = 1024;  // entries that wait to be made durable
+inline constexpr std::uint64_t cache_claim_poll_ms = 100;  // so long a dead filler goes unnoticed
+inline constexpr std::uint64_t cache_full_retry_ms =
+    1000;  // so long a full cache is taken for full
+
 struct Limits {
     // Connections and requests.
     std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed
