@@ -66,6 +66,16 @@ enum class Code : std::uint8_t {
     missing_security_header,
     invalid_token,
     invalid_encoding,
+    // Of files, for the mount.
+    stale,  // the object changed, and what was opened is gone
+    not_a_folder,
+    is_a_folder,
+    folder_not_empty,
+    already_exists,
+    other_device,  // cannot be renamed in one step
+    no_attribute,
+    not_supported,
+    not_permitted,
     // Ours.
     conflict,     // a commit's conditions did not hold: read again and retry
     would_block,  // the answer is not in memory: ask again from a thread that may wait

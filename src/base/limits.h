@@ -40,6 +40,10 @@ inline constexpr std::uint64_t cache_claim_poll_ms = 100;  // so long a dead fil
 inline constexpr std::uint64_t cache_full_retry_ms =
     1000;  // so long a full cache is taken for full
 
+// The mount (src/mount).
+inline constexpr std::size_t name_bytes_max = 255;            // of one component of a path
+inline constexpr std::uint64_t mount_kernel_ttl_ms = 60'000;  // while the journal tells of changes
+
 struct Limits {
     // Connections and requests.
     std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed
@@ -120,6 +124,30 @@ struct ClientLimits {
     unsigned hedge_percent = 5;
     std::size_t buffer_bytes = 1 * MiB;  // of the pool that a program gives its client
     std::size_t buffers_max = 192;
+};
+
+// What one mount keeps to (src/mount).
+struct MountLimits {
+    std::size_t worker_threads_max = 32;      // that answer the kernel, each one request at a time
+    std::size_t background_max = 128;         // requests that the kernel has under way, read-ahead
+    std::size_t nodes_max = 4'000'000;        // that no one asked to keep are forgotten past it
+    std::size_t open_files_max = 65'536;      // more opens fail with ENFILE
+    std::size_t readahead_bytes = 4 * MiB;    // the kernel's; only root may raise it
+    std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until writes are given up
+
+    // Fetching.
+    std::size_t fetch_threads = 16;
+    std::uint64_t sweep_part_bytes = 8 * MiB;  // of a file that is fetched whole, one request
+    std::size_t sweeps_max = 1024;             // files that wait; more are not fetched ahead
+    std::size_t sweep_share_percent = 75;      // of the cache: larger files are read by windows
+    std::uint64_t window_bytes_min = 1 * MiB;  // that are fetched ahead of a reader, doubled
+    std::uint64_t window_bytes_max = 64 * MiB;
+    std::size_t streams_max = 16;  // readers of one file that are told apart
+    std::uint64_t small_file_bytes_max = 1 * MiB;
+    std::size_t small_files_ahead = 128;           // of a folder whose files are read in turn
+    std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
+    std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
+    std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file
 };
 
 }  // namespace weir
