@@ -140,7 +140,7 @@ class Draft {
     Result<PartUploader::Completed> complete(PartUploader& uploader,
                                              const std::vector<Piece>& pieces, const State& state,
                                              const client::Call& call);
-    Result<void> move(const std::string& from, const std::string& etag, const State& state,
+    Result<void> move(const std::string& from, PartUploader::Completed& done, const State& state,
                       const client::Call& call);
     std::vector<Piece> pieces(const State& state, const DraftBytes& bytes) const;
     void committed(const State& state, const ObjectVersion& version,

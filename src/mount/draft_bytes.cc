@@ -248,6 +248,11 @@ void DraftBytes::rebase(ReadBase base) {
     base_valid_bytes_ = size_bytes_;
 }
 
+void DraftBytes::reread(ReadBase base) {
+    const MutexLock lock(mutex_);
+    base_ = std::move(base);
+}
+
 void DraftBytes::join(Span span) {
     const MutexLock lock(mutex_);
     dirty_.add({span.begin, std::min(span.end, size_bytes_)});

@@ -55,6 +55,8 @@ class DraftBytes {
     Result<void> fill(Span span) EXCLUDES(mutex_, filling_);
     // What was written counts as the base's, which is this now. `base` reads the new one.
     void rebase(ReadBase base) EXCLUDES(mutex_);
+    // The base is the same, and read otherwise from now on.
+    void reread(ReadBase base) EXCLUDES(mutex_);
     // So many pieces are kept apart; past that a span counts as written as a whole.
     void join(Span span) EXCLUDES(mutex_);
     // Is every byte in the file?

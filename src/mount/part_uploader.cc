@@ -16,7 +16,9 @@ PartUploader::PartUploader(client::S3Client& client, io::BlockingPool& pool,
       target_(std::move(target)),
       descriptor_(descriptor) {}
 
-PartUploader::~PartUploader() {
+PartUploader::~PartUploader() { stop(); }
+
+void PartUploader::stop() {
     stop_.interrupt();
     const MutexLock lock(mutex_);
     queue_.clear();
@@ -200,12 +202,6 @@ Result<PartUploader::Completed> PartUploader::complete(const std::vector<Piece>&
 }
 
 void PartUploader::abort() {
-    stop_.interrupt();
-    {
-        const MutexLock lock(mutex_);
-        queue_.clear();
-        while (workers_ > 0) idle_.wait(mutex_);
-    }
     const MutexLock lock(creating_);
     if (upload_id_.empty()) return;
     // A part that arrives late keeps an upload alive in no store that we know of.

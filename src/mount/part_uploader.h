@@ -8,8 +8,8 @@
 //
 // Owned by a Draft; safe from any thread, but for send() and complete(), of which one at a time may
 // run, and nobody writes to the file meanwhile. Memory: one buffer of the client's pool a part that
-// is being sent. The destructor ends what is under way and leaves the upload in the store; abort()
-// takes it away.
+// is being sent. The destructor stops, and leaves the upload in the store; abort() takes it
+// away.
 
 #include <deque>
 #include <functional>
@@ -75,8 +75,10 @@ class PartUploader {
     Result<Completed> complete(const std::vector<Piece>& pieces,
                                const client::WriteConditions& conditions,
                                const client::Call& call) EXCLUDES(mutex_);
-    // Best effort: rules of the bucket abort what is left behind.
-    void abort() EXCLUDES(mutex_);
+    // Ends what goes in the background; nothing reads the file any more when it returns.
+    void stop() EXCLUDES(mutex_);
+    // After stop(), best effort: rules of the bucket abort what is left behind.
+    void abort() EXCLUDES(creating_);
 
     // How many times a part was sent, for tests and metrics.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
