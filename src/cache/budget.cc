@@ -34,15 +34,6 @@ Result<void> Budget::reserve(std::uint64_t bytes) {
                             bytes_max_));
 }
 
-Result<void> Budget::write(File& file, std::uint64_t offset, std::span<const std::byte> bytes) {
-    for (;;) {
-        Result<void> written = file.write_at(offset, bytes);
-        if (written || written.error().code() != Code::no_space) return written;
-        // Ends: each turn evicts something, or is the last.
-        if (!make_room(bytes.size())) return written;
-    }
-}
-
 Result<void> Budget::evict_to_budget(std::uint64_t pending) {
     TRY(const IndexLock lock, index_->lock_evicting());
     if (index_->used_bytes() <= bytes_max_) return {};
@@ -57,15 +48,32 @@ Result<void> Budget::evict_to_budget(std::uint64_t pending) {
     return fail(Code::no_space);
 }
 
-Result<void> Budget::make_room(std::uint64_t bytes) {
+Result<void> Budget::make_room(std::uint64_t pending) {
     if (known_to_be_full()) return fail(Code::no_space);
     TRY(const IndexLock lock, index_->lock_evicting());
     const std::uint64_t releases = index_->releases();
-    TRY(std::vector<SeenEntry> entries, count_anew(bytes));
-    TRY(const std::uint64_t freed, evict(std::move(entries), bytes));
+    TRY(std::vector<SeenEntry> entries, count_anew(pending));
+    TRY(const std::uint64_t freed, evict(std::move(entries), pending));
     if (freed > 0) return {};
     remember_full(releases);
     return fail(Code::no_space);
+}
+
+Result<void> Budget::remove_entry(const std::string& id, const FileNumber& data) {
+    TRY(const IndexLock counting, lock_counting());
+    TRY(const IndexLock name, index_->lock_name(id));
+    const Result<EntryFiles> named = shelf_->open(id);
+    if (!named || named->facts.data != data) return {};
+    TRY(const std::uint64_t freed, shelf_->remove(id));
+    index_->subtract(freed);
+    return {};
+}
+
+Result<void> Budget::remove_write(const std::string& id, std::uint64_t bytes) {
+    TRY(const IndexLock counting, lock_counting());
+    TRY_VOID(writes_->remove(id));
+    index_->subtract(bytes);
+    return {};
 }
 
 Result<std::vector<SeenEntry>> Budget::count_anew(std::uint64_t pending) {

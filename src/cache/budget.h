@@ -3,17 +3,17 @@
 // and evicts what was used longest ago where that is too much: whole entries, of two as old the
 // partial one first, none that is in use or pinned, until cache_low_water_percent is left.
 //
-// The bound: what lies in the folder is never more than `bytes_max` and one block for each fill
-// under way while somebody counted the folder. A process that dies between reserving and writing
+// The bound: what lies in the folder is never more than `bytes_max` and one block for each fill or
+// discard under way while somebody counted the folder. What is more than a block goes, or moves,
+// only while nobody counts. A process that dies between reserving and writing
 // leaves the counter too high, until the next count: when somebody evicts, or opens the folder
 // alone.
 //
 // Owned by a Cache; safe from any thread. no_space where nothing can be evicted.
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <string>
 #include <vector>
 
 #include "base/log.h"
@@ -42,13 +42,25 @@ class Budget {
     Result<void> reserve(std::uint64_t bytes);
     // Of bytes that were reserved, and are not there (any more).
     void release(std::uint64_t bytes) { index_->subtract(bytes); }
-    // The disk was full, whatever the budget says: evicts `bytes` at least, or all that may go.
-    // no_space if nothing could.
-    Result<void> make_room(std::uint64_t bytes);
+    // Calls, and calls again, where the disk was full whatever the budget says, as long as
+    // something can be evicted: `reserved` bytes or more, which were reserved for it.
+    template <typename Call>
+    auto with_room(std::uint64_t reserved, Call call) {
+        for (;;) {
+            auto result = call();
+            // Ends: each turn evicts something, or is the last.
+            if (result || result.error().code() != Code::no_space || !make_room(reserved))
+                return result;
+        }
+    }
     // What was `before` is `after` now, whatever the bound.
     void adjust(std::uint64_t before, std::uint64_t after) { index_->correct(before, after); }
-    // Writes bytes that were reserved, and makes room where the disk is full.
-    Result<void> write(File& file, std::uint64_t offset, std::span<const std::byte> bytes);
+    // The entry whose data this is, if it still has that name: whoever uses it keeps the bytes
+    // until he closes it.
+    Result<void> remove_entry(const std::string& id, const FileNumber& data);
+    Result<void> remove_write(const std::string& id, std::uint64_t bytes);
+    // Held while bytes move within the folder.
+    Result<IndexLock> lock_counting() const { return index_->lock_evicting(); }
     // Something that was in use may be evicted now.
     void note_release() { index_->count_release(); }
 
@@ -60,6 +72,8 @@ class Budget {
   private:
     using SteadyTime = std::chrono::steady_clock::time_point;
 
+    // no_space if nothing could be evicted.
+    Result<void> make_room(std::uint64_t pending);
     // Brings what is used below the low-water mark; `pending` is reserved, and not there yet.
     Result<void> evict_to_budget(std::uint64_t pending);
     // Of the oldest, until so much is freed; how much it was.

@@ -82,6 +82,7 @@ struct Cache::Parts {
     // False if the object has an entry already.
     Result<bool> adopt(const std::string& id, const NewState& state, const WriteFile& file,
                        const std::function<Result<void>(File& state)>& fill) const {
+        TRY(const IndexLock counting, budget->lock_counting());
         TRY(const IndexLock lock, index->lock_name(id));
         if (shelf->open(id)) return false;
         TRY_VOID(shelf->adopt(id, state, writes->folder(), WriteFiles::data_name(file.id()), fill));
@@ -199,8 +200,9 @@ Result<std::shared_ptr<Entry>> Cache::keep(std::unique_ptr<WriteFile> file,
         state_layout(size_bytes, parts_->options.block_bytes, encode(identity).size()));
     TRY_VOID(parts_->budget->reserve(layout.file_bytes));
     const std::string id = entry_id(identity);
-    Result<bool> adopted = parts_->adopt(id, opener_.new_state(identity), *file, [&](File& state) {
-        return fill_state(state, sums, crc64nvme);
+    const auto fill = [&](File& state) { return fill_state(state, sums, crc64nvme); };
+    const Result<bool> adopted = parts_->budget->with_room(layout.file_bytes, [&] {
+        return parts_->adopt(id, opener_.new_state(identity), *file, fill);
     });
     if (!adopted || !*adopted) parts_->budget->release(layout.file_bytes);
     if (!adopted) return fail(adopted.error());

@@ -55,10 +55,12 @@ Result<void> Claim::fill(std::span<const std::byte> bytes, std::optional<std::ui
 
 Result<void> Claim::fill_block(std::span<const std::byte> bytes, std::uint64_t crc64nvme) {
     if (entry_->dropped()) return fail(entry_->not_what_the_store_says());
-    if (!reserved_) TRY_VOID(entry_->ground_.budget->reserve(entry_->pages_of(block_)));
+    Budget& budget = *entry_->ground_.budget;
+    const std::uint64_t offset = block_ * entry_->block_bytes() + filled_;
+    if (!reserved_) TRY_VOID(budget.reserve(entry_->pages_of(block_)));
     reserved_ = true;
-    TRY_VOID(entry_->ground_.budget->write(entry_->files_.data,
-                                           block_ * entry_->block_bytes() + filled_, bytes));
+    TRY_VOID(budget.with_room(entry_->pages_of(block_),
+                              [&] { return entry_->files_.data.write_at(offset, bytes); }));
     crc_ = hash::combine(hash::Algorithm::crc64nvme, crc_, crc64nvme, bytes.size());
     filled_ += bytes.size();
     if (filled_ < entry_->bytes_of(block_)) return {};

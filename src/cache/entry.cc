@@ -227,13 +227,7 @@ Result<void> Entry::drop() {
     state_.set(dropped_flag);
     state_.wake_all();
     ground_.log->error("cache: {}", not_what_the_store_says().message());
-    TRY(const IndexLock lock, ground_.index->lock_name(id_));
-    const Result<EntryFiles> named = ground_.shelf->open(id_);
-    // Another entry may have its name by now.
-    if (named && named->facts.data == facts_.data) {
-        TRY(const std::uint64_t freed, ground_.shelf->remove(id_));
-        ground_.budget->release(freed);
-    }
+    TRY_VOID(ground_.budget->remove_entry(id_, facts_.data));
     return fail(not_what_the_store_says());
 }
 

@@ -53,21 +53,17 @@ NewState Opener::new_state(const ObjectIdentity& identity) const {
 Result<OpenedEntry> Opener::open(const std::string& id, const ObjectIdentity& identity) const {
     for (;;) {
         std::optional<EntryFiles> files;
+        bool useless = false;
         {
             TRY(const IndexLock lock, ground_->index->lock_name(id));
             TRY(files, find(id));
             if (files) {
-                TRY(const bool ours, try_lock(files->state, LockKind::shared, in_use_byte));
-                // Nobody removes it from here on, or it is being compared or removed now.
-                if (ours) {
-                    TRY(State state, State::map(files->state, files->facts));
-                    if (is_of_no_use(files->facts, state)) {
-                        TRY(const std::uint64_t freed, ground_->shelf->remove(id));
-                        ground_->budget->release(freed);
-                        continue;
-                    }
-                }
+                TRY(useless, take(*files));
             }
+        }
+        if (useless) {
+            TRY_VOID(ground_->budget->remove_entry(id, files->facts.data));
+            continue;
         }
         if (!files) {
             TRY(files, create(id, identity));
@@ -75,6 +71,14 @@ Result<OpenedEntry> Opener::open(const std::string& id, const ObjectIdentity& id
         TRY(std::optional<OpenedEntry> opened, use(id, *std::move(files)));
         if (opened) return *std::move(opened);
     }
+}
+
+// Nobody removes it from here on; or it is being removed now, which use() finds out.
+Result<bool> Opener::take(EntryFiles& files) const {
+    TRY(const bool ours, try_lock(files.state, LockKind::shared, in_use_byte));
+    if (!ours) return false;
+    TRY(const State state, State::map(files.state, files.facts));
+    return is_of_no_use(files.facts, state);
 }
 
 Result<std::optional<EntryFiles>> Opener::find(const std::string& id) const {
@@ -88,27 +92,18 @@ Result<std::optional<EntryFiles>> Opener::find(const std::string& id) const {
 Result<EntryFiles> Opener::create(const std::string& id, const ObjectIdentity& identity) const {
     TRY(const StateLayout layout,
         state_layout(identity.size_bytes, block_bytes_, encode(identity).size()));
-    TRY_VOID(ground_->budget->reserve(layout.file_bytes));
-    for (;;) {
-        Result<EntryFiles> files = fail(Code::not_found);
-        {
-            const Result<IndexLock> lock = ground_->index->lock_name(id);
-            Result<std::optional<EntryFiles>> found =
-                lock ? find(id) : Result<std::optional<EntryFiles>>(fail(lock.error()));
-            if (!found)
-                files = fail(found.error());
-            else if (*found) {
-                ground_->budget->release(layout.file_bytes);
-                return **std::move(found);
-            } else
-                files = ground_->shelf->create(id, new_state(identity));
-        }
-        if (files) return files;
-        const bool full = files.error().code() == Code::no_space;
-        if (full && ground_->budget->make_room(layout.file_bytes)) continue;
-        ground_->budget->release(layout.file_bytes);
-        return files;
-    }
+    Budget& budget = *ground_->budget;
+    TRY_VOID(budget.reserve(layout.file_bytes));
+    bool made = false;
+    Result<EntryFiles> files = budget.with_room(layout.file_bytes, [&]() -> Result<EntryFiles> {
+        TRY(const IndexLock lock, ground_->index->lock_name(id));
+        TRY(std::optional<EntryFiles> found, find(id));
+        if (found) return *std::move(found);
+        made = true;
+        return ground_->shelf->create(id, new_state(identity));
+    });
+    if (!files || !made) budget.release(layout.file_bytes);
+    return files;
 }
 
 Result<std::optional<OpenedEntry>> Opener::use(const std::string& id, EntryFiles files) const {

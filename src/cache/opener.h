@@ -32,6 +32,8 @@ class Opener {
   private:
     // Nothing if there is none, or what there is is none.
     Result<std::optional<EntryFiles>> find(const std::string& id) const;
+    // Called with the name locked; whether it is of no use to anybody.
+    Result<bool> take(EntryFiles& files) const;
     Result<EntryFiles> create(const std::string& id, const ObjectIdentity& identity) const;
     // Nothing if it went while we waited.
     Result<std::optional<OpenedEntry>> use(const std::string& id, EntryFiles files) const;

@@ -25,7 +25,7 @@ Result<std::unique_ptr<WriteFile>> WriteFile::create(const WriteFiles& files, Bu
     TRY(const std::string encoded, encode(info));
     const std::uint64_t info_bytes = pages_of(0, encoded.size());
     TRY_VOID(budget.reserve(info_bytes));
-    Result<File> file = files.create(id, info);
+    Result<File> file = budget.with_room(info_bytes, [&] { return files.create(id, info); });
     if (!file) {
         // Half of it may be there; what cannot be removed now is swept when a cache is opened.
         static_cast<void>(files.remove(id));
@@ -54,7 +54,7 @@ WriteInfo WriteFile::info() const {
 
 Result<void> WriteFile::set_info(WriteInfo info) {
     const MutexLock lock(mutex_);
-    TRY_VOID(files_->write_info(id_, info));
+    TRY_VOID(budget_->with_room(page_bytes, [&] { return files_->write_info(id_, info); }));
     info_ = std::move(info);
     return {};
 }
@@ -68,7 +68,8 @@ Result<void> WriteFile::write_at(std::uint64_t offset, std::span<const std::byte
     const std::uint64_t reserved = pages_of(offset, bytes.size());
     TRY_VOID(budget_->reserve(reserved));
     // Not under the lock: writers of other places need not wait.
-    Result<void> written = budget_->write(file_, offset, bytes);
+    Result<void> written =
+        budget_->with_room(reserved, [&] { return file_.write_at(offset, bytes); });
     const MutexLock lock(mutex_);
     Result<void> recounted = recount(reserved);
     return written ? recounted : written;
@@ -102,9 +103,8 @@ Result<std::uint64_t> WriteFile::size_bytes() const {
 }
 
 Result<void> WriteFile::remove() {
-    TRY_VOID(files_->remove(id_));
     const MutexLock lock(mutex_);
-    budget_->release(counted_bytes_ + page_bytes);
+    TRY_VOID(budget_->remove_write(id_, counted_bytes_ + page_bytes));
     counted_bytes_ = 0;
     return {};
 }

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "base/bytes.h"
 #include "cache/cache_rig.h"
@@ -108,6 +109,8 @@ TEST(WriteFile, IsCountedAndNeverEvicted) {
     const auto cache = rig.open();
     const ObjectIdentity clean = object(0, 20 * test_block_bytes);
     ASSERT_TRUE(rig.fill(**cache->entry(clean)));
+    // Until it is synced the cache itself holds it.
+    while (cache->usage().entries_to_sync > 0) std::this_thread::yield();
     const ObjectIdentity identity = object(1, 30 * test_block_bytes);
     const auto file = *cache->create_write(info_of(identity.key));
     // As a loader's writer does: the size first, which takes nothing.
