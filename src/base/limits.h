@@ -66,6 +66,10 @@ struct Limits {
     std::size_t blocking_threads_max = 128;
     std::size_t blocking_queue_max = 4096;  // more are answered 503 SlowDown
 
+    // Streams of the journal.
+    std::size_t journal_streams_max = 1024;       // more are answered 503 SlowDown
+    std::size_t journal_buffer_bytes = 64 * KiB;  // of entries that a stream has read and not sent
+
     // The embedded engine.
     std::size_t commit_queue_max = 8192;  // batches that wait for the committer
     std::size_t commit_group_max = 512;   // batches that share one sync
