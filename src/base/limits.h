@@ -40,6 +40,9 @@ inline constexpr std::uint64_t cache_claim_poll_ms = 100;  // so long a dead fil
 inline constexpr std::uint64_t cache_full_retry_ms =
     1000;  // so long a full cache is taken for full
 
+// A line of the journal's stream (src/client): a key of 1024 bytes, each of them escaped.
+inline constexpr std::size_t journal_line_bytes_max = 64 * KiB;
+
 struct Limits {
     // Connections and requests.
     std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed
@@ -124,6 +127,15 @@ struct ClientLimits {
     unsigned hedge_percent = 5;
     std::size_t buffer_bytes = 1 * MiB;  // of the pool that a program gives its client
     std::size_t buffers_max = 192;
+};
+
+// How a mount follows the journal (src/mount/follower.h).
+struct FollowLimits {
+    std::uint64_t heartbeat_s = 2;        // asked for
+    std::uint64_t silence_max_ms = 7000;  // without a line: nothing is taken for current any more
+    std::uint64_t pause_min_ms = 100;     // between streams that fail, doubled each time
+    std::uint64_t pause_max_ms = 5000;
+    std::uint64_t unserved_pause_ms = 60'000;  // a server without a journal is asked again
 };
 
 }  // namespace weir
