@@ -1,0 +1,59 @@
+#pragma once
+// What one open(2) of the mount holds. Owned by FileSystem (OpenFiles); its parts are shared.
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "mount/content.h"
+#include "mount/kernel.h"
+
+namespace weir::mount {
+
+class Draft;
+
+using FileHandle = std::uint64_t;
+
+struct OpenFile {
+    NodeId node = 0;
+    int flags = 0;                          // of open(2)
+    std::shared_ptr<Content> content = {};  // null for a file that is being written
+    std::shared_ptr<Draft> draft = {};      // null for one that is only read
+    bool counted_as_passthrough = false;    // else, if it is counted at all, as cached
+};
+
+// How the kernel has a node open: through its cache, or by passthrough; it allows one of them at a
+// time, and one backing file.
+//
+// Those of write handles: FOPEN_DIRECT_IO alone while the node has no passthrough; while it has,
+// FOPEN_DIRECT_IO and FOPEN_PASSTHROUGH with the same backing id (reads and writes still come here
+// then, only mmap goes to the backing file).
+struct KernelMode {
+    std::size_t cached = 0;
+    std::size_t passthrough = 0;
+    BackingId backing = 0;
+};
+
+class OpenFiles {
+  public:
+    explicit OpenFiles(std::size_t files_max) : files_max_(files_max) {}
+
+    // slow_down if too many are open.
+    Result<FileHandle> add(OpenFile file) EXCLUDES(mutex_);
+    // io_error for a handle that is none.
+    Result<OpenFile> get(FileHandle handle) const EXCLUDES(mutex_);
+    Result<OpenFile> take(FileHandle handle) EXCLUDES(mutex_);
+    // From now on the handle writes.
+    Result<void> set_draft(FileHandle handle, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
+    std::size_t count() const EXCLUDES(mutex_);
+
+  private:
+    const std::size_t files_max_;
+    mutable Mutex mutex_;
+    std::unordered_map<FileHandle, OpenFile> files_ GUARDED_BY(mutex_);
+    FileHandle next_ GUARDED_BY(mutex_) = 1;
+};
+
+}  // namespace weir::mount
