@@ -143,8 +143,8 @@ Result<std::uint64_t> parse_byte_count(std::string_view text) {
                     fmt::format("'{}' is no number of bytes; write 1000000, 512M or 10G", text));
     };
     constexpr std::string_view units = "KMGT";
-    std::string_view unit = text.substr(std::min(text.find_first_not_of("0123456789."),
-                                                 text.size()));
+    std::string_view unit =
+        text.substr(std::min(text.find_first_not_of("0123456789."), text.size()));
     const std::string number(text.substr(0, text.size() - unit.size()));
     double factor = 1;
     if (!unit.empty()) {
@@ -155,8 +155,7 @@ Result<std::uint64_t> parse_byte_count(std::string_view text) {
         if (!unit.empty() && unit != "B" && unit != "iB") return wrong();
     }
     double count = 0;
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), count);
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), count);
     if (number.empty() || error != std::errc() || end != number.data() + number.size())
         return wrong();
     constexpr double bytes_max = 9e18;

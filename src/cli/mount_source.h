@@ -15,8 +15,8 @@ namespace weir::cli {
 
 struct MountSource {
     std::string bucket = {};
-    std::string prefix = {};              // empty, or a folder that ends in '/'
-    std::optional<UnixNanos> time = {};   // as the bucket was then
+    std::string prefix = {};             // empty, or a folder that ends in '/'
+    std::optional<UnixNanos> time = {};  // as the bucket was then
     bool operator==(const MountSource&) const = default;
 };
 

@@ -11,7 +11,7 @@ namespace weir::client {
 namespace {
 
 Request journal_request(const JournalRequest& wanted) {
-    Request request;
+    Request request{.once = true, .stall = wanted.silence};
     request.add_query("weir-journal", "");
     request.add_query("bucket", wanted.bucket);
     if (!wanted.prefix.empty()) request.add_query("prefix", wanted.prefix);
@@ -28,21 +28,21 @@ bool is_journal(const http::ReplyHead& head) {
     return head.field("Content-Type").value_or("").starts_with("application/x-ndjson");
 }
 
-// The lines of one reply. After the first one another try would tell some of them again.
+// The lines of one reply.
 class JournalStream {
   public:
     explicit JournalStream(const JournalSink& sink) : sink_(sink) {}
 
+    // To its end.
     Result<void> read(http::ClientSession& session) {
         constexpr std::size_t piece_bytes = 16 * KiB;
         std::array<std::byte, piece_bytes> piece;
         for (;;) {
             TRY(const std::size_t count, session.read_some(piece));
-            if (count == 0) break;
+            if (count == 0) return {};
             TRY_VOID(lines_.feed(as_text(std::span(piece).first(count)),
                                  [this](std::string_view line) { return take(line); }));
         }
-        return fail(Code::unavailable, "the journal's stream broke off");
     }
 
   private:
@@ -57,19 +57,20 @@ class JournalStream {
 
 }  // namespace
 
-Result<void> S3Client::follow_journal(const JournalRequest& request, const JournalSink& sink,
-                                      const Call& call) {
+Error S3Client::follow_journal(const JournalRequest& request, const JournalSink& sink,
+                               const Call& call) {
     Caller caller(state_->core, journal_request(request), call);
     const auto on_reply = [&](http::ClientSession& session,
                               const http::ReplyHead& head) -> std::expected<void, Failure> {
         if (!is_journal(head))
             return std::unexpected(Failure{
                 .error = Error(Code::not_implemented, "The server has no journal to follow.")});
-        const Result<void> ended = JournalStream(sink).read(session);
-        if (!ended) return std::unexpected(Failure{.error = ended.error()});
+        const Result<void> read = JournalStream(sink).read(session);
+        if (!read) return std::unexpected(Failure{.error = read.error()});
         return {};
     };
-    return caller.run(on_reply);
+    const Result<void> ended = caller.run(on_reply);
+    return ended ? Error(Code::unavailable, "the journal's stream broke off") : ended.error();
 }
 
 }  // namespace weir::client

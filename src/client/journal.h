@@ -79,6 +79,7 @@ struct JournalRequest {
     std::string prefix = {};
     std::optional<JournalPlace> after = {};  // nullopt: from the end of the journal on
     std::chrono::seconds heartbeat{3};
+    std::chrono::milliseconds silence{10'000};  // without a byte: the stream counts as broken
 };
 
 // Each line, in order, from the thread that called. An error ends the call with that error.
