@@ -135,6 +135,14 @@ LIST_BOUNDS = {"Delete.Objects": "delete_objects_keys_max", "CompletedMultipartU
 # Echoed word for word in the reply's Expires, so never a date here.
 AS_TEXT = {"ResponseExpires"}
 
+# What Weir adds to the model's shapes: docs/S3.md says when it is sent.
+ADDED_SHAPES = {
+    "MetadataEntry": {"type": "structure", "members": {"Name": {"shape": "String"}, "Value": {"shape": "String"}}},
+    "MetadataEntries": {"type": "list", "flattened": True, "member": {"shape": "MetadataEntry"}},
+    "String": {"type": "string"},
+}
+ADDED_MEMBERS = {"Object": {"ContentType": {"shape": "ContentType"}, "Metadata": {"shape": "MetadataEntries"}}}
+
 # Not checked against the model: any region will do.
 OPEN_ENUMS = {"BucketLocationConstraint"}
 ENUM_CODES = {
@@ -215,7 +223,9 @@ class Model:
     def __init__(self, model_path, operations_path):
         document = json.loads(pathlib.Path(model_path).read_text())
         self.operations = document["operations"]
-        self.shapes = document["shapes"]
+        self.shapes = document["shapes"] | ADDED_SHAPES
+        for shape_name, members in ADDED_MEMBERS.items():
+            self.shapes[shape_name]["members"] |= members
         self.families = {}
         for line in pathlib.Path(operations_path).read_text().splitlines():
             words = line.split("#")[0].split()

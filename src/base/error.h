@@ -77,11 +77,14 @@ enum class Code : std::uint8_t {
     not_supported,
     not_permitted,
     // Ours.
-    conflict,     // a commit's conditions did not hold: read again and retry
-    would_block,  // the answer is not in memory: ask again from a thread that may wait
-    slow_down,    // a bound is reached: the client retries later
-    unavailable,  // draining, or an engine that cannot be reached
-    read_only,    // a write failed before, and the cause is not gone: nothing was tried
+    journal_gone,             // entries that a follower asks for are no longer kept
+    rename_too_large,         // more than one batch holds: nothing was renamed
+    rename_target_not_empty,  // as rename(2) has it
+    conflict,                 // a commit's conditions did not hold: read again and retry
+    would_block,              // the answer is not in memory: ask again from a thread that may wait
+    slow_down,                // a bound is reached: the client retries later
+    unavailable,              // draining, or an engine that cannot be reached
+    read_only,                // a write failed before, and the cause is not gone: nothing was tried
     timeout,
     cancelled,
     corrupt,  // bytes that are not what was written

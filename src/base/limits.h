@@ -40,6 +40,9 @@ inline constexpr std::uint64_t cache_claim_poll_ms = 100;  // so long a dead fil
 inline constexpr std::uint64_t cache_full_retry_ms =
     1000;  // so long a full cache is taken for full
 
+// A line of the journal's stream (src/client): a key of 1024 bytes, each of them escaped.
+inline constexpr std::size_t journal_line_bytes_max = 64 * KiB;
+
 // The mount (src/mount).
 inline constexpr std::size_t name_bytes_max = 255;            // of one component of a path
 inline constexpr std::uint64_t mount_kernel_ttl_ms = 60'000;  // while the journal tells of changes
@@ -69,6 +72,10 @@ struct Limits {
     // More than there are body buffers: bodies that all write to the disk leave some to others.
     std::size_t blocking_threads_max = 128;
     std::size_t blocking_queue_max = 4096;  // more are answered 503 SlowDown
+
+    // Streams of the journal.
+    std::size_t journal_streams_max = 1024;       // more are answered 503 SlowDown
+    std::size_t journal_buffer_bytes = 64 * KiB;  // of entries that a stream has read and not sent
 
     // The embedded engine.
     std::size_t commit_queue_max = 8192;  // batches that wait for the committer
@@ -162,6 +169,13 @@ struct MountLimits {
     std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
     std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
     std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file
+
+    // Following the journal (src/mount/follower.h).
+    std::uint64_t journal_heartbeat_s = 2;    // asked for
+    std::uint64_t journal_silence_ms = 7000;  // without a line: nothing counts as current
+    std::uint64_t journal_pause_ms = 100;     // between streams that fail, doubled each time
+    std::uint64_t journal_pause_max_ms = 5000;
+    std::uint64_t journal_unserved_ms = 60'000;  // a server without a journal is asked again
 };
 
 }  // namespace weir

@@ -30,6 +30,8 @@ struct Config {
     std::string verify_reads;  // "off" or "on"
     std::string access_log;    // "off", "stdout" or a path
     std::uint64_t reclaim_delay_s = 0;
+    std::uint64_t journal_keep_s = 0;
+    std::uint64_t journal_keep_bytes = 0;
     std::uint64_t reserve_bytes = 0;
     std::string root_access_key;  // environment only
     std::string root_secret_key;

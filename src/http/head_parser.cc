@@ -133,6 +133,7 @@ Result<std::optional<std::size_t>> HeadParser::parse(std::span<const std::byte> 
         return fail(Code::invalid_request, "Only HTTP/1.0 and HTTP/1.1 are served here.");
     TRY_VOID(read_framing(head, reader.version()));
     head.keep_alive = reader.keep_alive();
+    head.knows_chunks = reader.version() == 11;
     return size;
 }
 

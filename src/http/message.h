@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "io/byte_budget.h"
+#include "net/task.h"
 
 namespace weir::http {
 
@@ -28,6 +29,7 @@ struct RequestHead {
     bool keep_alive = true;
     bool chunked = false;
     bool expects_continue = false;
+    bool knows_chunks = true;  // HTTP/1.0 does not
     std::optional<std::uint64_t> content_length;
 
     // The first of that name, whatever its case.
@@ -44,6 +46,18 @@ struct FileRange {
     std::function<Result<void>(std::uint64_t offset, std::uint64_t length)> check = {};
 };
 
+// A body whose length nobody knows before its end: the server asks for a piece, sends it, and asks
+// for the next, so a client that reads slowly is asked to wait, and nothing piles up.
+//
+// Belongs to its reply, on its core.
+class BodySource {
+  public:
+    virtual ~BodySource() = default;
+    // The next piece, sent at once; empty: the end. May take as long as it likes until the handler
+    // was told to drain. A failure breaks the reply off.
+    virtual net::Task<Result<std::string>> next() = 0;
+};
+
 // How a reply went, for logs and metrics.
 struct Sent {
     std::uint64_t bytes_in = 0;  // of bodies, without heads and chunk lines
@@ -56,7 +70,8 @@ struct Response {
     std::vector<std::pair<std::string, std::string>>
         fields;                    // without Content-Length, Date, Server, Connection
     std::string body;              // or
-    std::vector<FileRange> files;  // sent in order
+    std::vector<FileRange> files;  // sent in order, or
+    std::unique_ptr<BodySource> source;
     // For HEAD: the length that GET would have.
     std::optional<std::uint64_t> content_length;
     io::ByteBudget::Share memory;  // of what bounds bodies in memory, if something does

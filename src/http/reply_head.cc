@@ -89,8 +89,8 @@ std::uint64_t body_bytes(const Response& response) {
     return bytes;
 }
 
-void write_reply_head(std::string& out, const Response& response, bool for_head_request,
-                      bool keep_alive, UnixNanos now) {
+void write_reply_head(std::string& out, const Response& response, const Framing& framing,
+                      UnixNanos now) {
     out = "HTTP/1.1 ";
     append_number(out, response.status);
     out += ' ';
@@ -104,13 +104,16 @@ void write_reply_head(std::string& out, const Response& response, bool for_head_
         append_field_text(out, value);
         out += "\r\n";
     }
-    if (may_have_body(response.status)) {
+    if (response.source) {
+        if (framing.chunked) out += "Transfer-Encoding: chunked\r\n";
+    } else if (may_have_body(response.status)) {
         const std::uint64_t length = body_bytes(response);
         out += "Content-Length: ";
-        append_number(out, for_head_request ? response.content_length.value_or(length) : length);
+        append_number(out,
+                      framing.for_head_request ? response.content_length.value_or(length) : length);
         out += "\r\n";
     }
-    out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+    out += framing.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
 }
 
 }  // namespace weir::http

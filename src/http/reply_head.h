@@ -15,9 +15,16 @@ namespace weir::http {
 bool may_have_body(unsigned status);
 std::uint64_t body_bytes(const Response& response);
 
+// How the client is told where a reply ends.
+struct Framing {
+    bool for_head_request = false;
+    bool keep_alive = true;
+    bool chunked = false;  // of a reply with a source; else its end is the connection's
+};
+
 // Replaces what `out` held. Line breaks inside a handler's field become spaces: no value may begin
 // a field of its own.
-void write_reply_head(std::string& out, const Response& response, bool for_head_request,
-                      bool keep_alive, UnixNanos now);
+void write_reply_head(std::string& out, const Response& response, const Framing& framing,
+                      UnixNanos now);
 
 }  // namespace weir::http

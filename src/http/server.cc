@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -74,11 +76,13 @@ class Server::Session {
         const Response response = co_await answer(head, body);
         // A refusal does not wait for the body that it refuses. A long reply does: a client that is
         // still sending may not read it.
-        const bool is_short = response.files.empty() && response.body.size() <= receive_bytes;
+        const bool is_short =
+            response.files.empty() && !response.source && response.body.size() <= receive_bytes;
         bool drained = body.at_end() || (!is_short && co_await drain(body, response));
         const bool drains_later = !drained && is_short && is_worth_draining(body, response);
-        const bool keep =
-            head.keep_alive && (drained || drains_later) && !response.close && !server_.draining();
+        const bool has_end = !response.source || head.knows_chunks;
+        const bool keep = head.keep_alive && (drained || drains_later) && !response.close &&
+                          has_end && !server_.draining();
         const std::uint64_t out_before = connection_.bytes_out();
         const Result<void> sent = co_await send(head, response, keep);
         // The file's fault, not the client's, who sees no more than an end.
@@ -88,7 +92,7 @@ class Server::Session {
         if (response.on_sent) {
             const std::uint64_t out = connection_.bytes_out() - out_before;
             response.on_sent({.bytes_in = body.bytes_read(),
-                              .bytes_out = out - std::min<std::uint64_t>(out, out_.size()),
+                              .bytes_out = out - std::min<std::uint64_t>(out, framing_bytes_),
                               .complete = sent.has_value()});
         }
         if (keep && drains_later && sent) drained = co_await drain(body, response);
@@ -176,7 +180,16 @@ class Server::Session {
 
     net::Task<Result<void>> send(const RequestHead& head, const Response& response, bool keep) {
         const bool for_head_request = head.method == "HEAD";
-        write_reply_head(out_, response, for_head_request, keep, parts_.clock.now());
+        const bool chunked = head.knows_chunks;
+        write_reply_head(
+            out_, response,
+            {.for_head_request = for_head_request, .keep_alive = keep, .chunked = chunked},
+            parts_.clock.now());
+        framing_bytes_ = out_.size();
+        if (response.source && !for_head_request) {
+            CO_TRY_VOID(co_await connection_.write(as_bytes(out_), false));
+            co_return co_await send(*response.source, chunked);
+        }
         const std::uint64_t bytes =
             for_head_request || !may_have_body(response.status) ? 0 : body_bytes(response);
         if (bytes == 0) co_return co_await connection_.write(as_bytes(out_), false);
@@ -204,6 +217,21 @@ class Server::Session {
         co_return Result<void>();
     }
 
+    net::Task<Result<void>> send(BodySource& source, bool chunked) {
+        for (;;) {
+            CO_TRY(const std::string piece, co_await source.next());
+            if (chunked) {
+                // An empty chunk is the last.
+                out_ = fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+                framing_bytes_ += out_.size() - piece.size();
+            } else {
+                out_ = piece;
+            }
+            CO_TRY_VOID(co_await connection_.write(as_bytes(out_), false));
+            if (piece.empty()) co_return Result<void>();
+        }
+    }
+
     net::Task<void> refuse(const Error& error) {
         const Code code = error.code();
         if (code == Code::cancelled || code == Code::io_error) co_return;
@@ -227,7 +255,8 @@ class Server::Session {
     HeadParser parser_;
     ReceiveBuffer buffer_;
     std::string out_;
-    bool peer_may_send_ = false;  // bytes that nobody will read
+    std::uint64_t framing_bytes_ = 0;  // of the reply: its head, and the lines of its chunks
+    bool peer_may_send_ = false;       // bytes that nobody will read
 };
 
 Result<void> Server::listen_tcp(const net::Address& address) {
@@ -289,6 +318,7 @@ net::Task<void> Server::serve(net::Core& core, int descriptor, std::string peer,
 void Server::drain() {
     draining_ = true;
     if (listener_) listener_->stop();
+    parts_.handler.drain();
     const auto until = std::chrono::steady_clock::now() +
                        std::chrono::milliseconds(parts_.limits.drain_timeout_ms);
     while (connections_.load() > 0 && std::chrono::steady_clock::now() < until) {

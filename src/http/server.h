@@ -27,6 +27,8 @@ class Handler {
     virtual net::Task<Response> handle(const RequestHead& head, BodyReader& body) = 0;
     // The answer to what is no request: a bad head, too many connections.
     virtual Response refuse(const Error& error) = 0;
+    // The server drains: replies that only the handler ends, it ends soon. By drain()'s thread.
+    virtual void drain() {}
 };
 
 class Server {

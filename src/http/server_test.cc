@@ -336,6 +336,74 @@ TEST(Server, CutsOffWhatOutlastsTheDrain) {
     EXPECT_TRUE(client.ended());
 }
 
+TEST(Server, SendsTheBodyOfASourceInChunks) {
+    TestServer server;
+    server.handler.pieces = {"one", std::string(100'000, 'x'), "three"};
+    const std::string whole = "one" + std::string(100'000, 'x') + "three";
+    Client client = Client::tcp(server.port());
+    for (int i = 0; i < 2; ++i) {
+        const auto reply = client.ask(get("/pieces"));
+        ASSERT_TRUE(reply);
+        EXPECT_EQ(reply->fields.at("transfer-encoding"), "chunked");
+        EXPECT_FALSE(reply->fields.contains("content-length"));
+        EXPECT_TRUE(reply->body == whole);
+    }
+    client.send(fmt::format("HEAD /pieces{}\r\n", host));
+    EXPECT_EQ(client.receive(true)->fields.at("transfer-encoding"), "chunked");
+    EXPECT_EQ(client.ask(post("/echo", "next"))->body, "next");
+    wait_until([&] { return server.handler.replies_sent == 4; });
+    EXPECT_EQ(server.handler.bytes_sent, 2 * whole.size() + 4);
+}
+
+TEST(Server, SendsASourceToAClientThatKnowsNoChunks) {
+    TestServer server;
+    server.handler.pieces = {"one", "two"};
+    Client client = Client::tcp(server.port());
+    client.send("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    const auto reply = client.receive();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->fields.at("connection"), "close");
+    EXPECT_FALSE(reply->fields.contains("transfer-encoding"));
+    std::string body;
+    for (std::string some = client.receive_some(); !some.empty(); some = client.receive_some())
+        body += some;
+    EXPECT_EQ(body, "onetwo");
+}
+
+TEST(Server, BreaksOffWhenASourceFails) {
+    TestServer server;
+    server.handler.pieces = {"one", "broken"};
+    Client client = Client::tcp(server.port());
+    EXPECT_FALSE(client.ask(get("/pieces"))) << "without the last chunk: nobody takes it for whole";
+    wait_until([&] { return server.handler.replies_cut == 1; });
+    EXPECT_EQ(server.handler.bytes_sent, 3u);
+}
+
+TEST(Server, AsksASourceForNoMoreThanTheClientTakes) {
+    Limits limits;
+    limits.stall_timeout_ms = 300;
+    TestServer server(limits);
+    Client client = Client::tcp(server.port());
+    client.send(get("/endless"));
+    wait_until([&] { return server.handler.replies_cut == 1; });
+    // What the sockets' buffers hold, and no more: a client that reads nothing is left.
+    EXPECT_LT(server.handler.pieces_asked, 1000u);
+}
+
+TEST(Server, EndsSourcesWhenItDrains) {
+    TestServer server;
+    Client client = Client::tcp(server.port());
+    client.send(get("/endless"));
+    std::string received;
+    while (received.size() < 1'000'000) received += client.receive_some();
+    std::thread drain([&] { server.server.drain(); });
+    for (std::string some = client.receive_some(); !some.empty(); some = client.receive_some())
+        received += some;
+    drain.join();
+    EXPECT_TRUE(received.ends_with("3\r\nend\r\n0\r\n\r\n"));
+    EXPECT_EQ(server.handler.replies_sent, 1);
+}
+
 // A directory with a big file of noise, and a self-signed certificate.
 class ServerFiles : public testing::TestWithParam<bool> {
   public:

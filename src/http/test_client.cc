@@ -126,13 +126,42 @@ std::optional<Reply> Client::receive(bool to_head) {
         CHECK(added);
         line = line_end + 2;
     }
-    if (to_head || !reply.fields.contains("content-length")) return reply;
+    if (to_head) return reply;
+    if (reply.fields.contains("transfer-encoding")) {
+        if (!receive_chunks(reply.body)) return std::nullopt;
+        return reply;
+    }
+    if (!reply.fields.contains("content-length")) return reply;
     const std::size_t length = std::stoul(reply.fields["content-length"]);
-    while (received_.size() < length)
-        if (!read_more()) return std::nullopt;
-    reply.body = received_.substr(0, length);
-    received_.erase(0, length);
+    if (!receive_bytes(reply.body, length)) return std::nullopt;
     return reply;
+}
+
+bool Client::receive_bytes(std::string& out, std::size_t count) {
+    while (received_.size() < count)
+        if (!read_more()) return false;
+    out += received_.substr(0, count);
+    received_.erase(0, count);
+    return true;
+}
+
+bool Client::receive_chunks(std::string& out) {
+    for (;;) {
+        std::size_t end = std::string::npos;
+        while ((end = received_.find("\r\n")) == std::string::npos)
+            if (!read_more()) return false;
+        const std::size_t size = std::stoul(received_.substr(0, end), nullptr, 16);
+        received_.erase(0, end + 2);
+        std::string line_end;
+        if (!receive_bytes(out, size) || !receive_bytes(line_end, 2)) return false;
+        CHECK(line_end == "\r\n");
+        if (size == 0) return true;
+    }
+}
+
+std::string Client::receive_some() {
+    if (received_.empty()) read_more();
+    return std::exchange(received_, {});
 }
 
 bool Client::ended() { return received_.empty() && !read_more(); }

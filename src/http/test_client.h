@@ -34,6 +34,8 @@ class Client {
         send(bytes);
         return receive();
     }
+    // Some bytes of what is sent; empty at the end.
+    std::string receive_some();
     // Whether the server ends the connection, and sends nothing more before.
     bool ended();
     // Nothing more will be sent.
@@ -48,6 +50,8 @@ class Client {
     explicit Client(std::unique_ptr<State> state);
     // False at the end.
     bool read_more();
+    bool receive_bytes(std::string& out, std::size_t count);
+    bool receive_chunks(std::string& out);
 
     std::unique_ptr<State> state_;
     std::string received_;

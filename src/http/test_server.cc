@@ -9,6 +9,42 @@
 #include "base/check.h"
 
 namespace weir::http::test {
+namespace {
+
+class Pieces final : public BodySource {
+  public:
+    Pieces(std::vector<std::string> pieces, std::atomic<std::uint64_t>& asked)
+        : pieces_(std::move(pieces)), asked_(asked) {}
+
+    net::Task<Result<std::string>> next() override {
+        ++asked_;
+        if (at_ == pieces_.size()) co_return std::string();
+        if (pieces_[at_] == "broken") co_return fail(Code::internal_error);
+        co_return pieces_[at_++];
+    }
+
+  private:
+    std::vector<std::string> pieces_;
+    std::size_t at_ = 0;
+    std::atomic<std::uint64_t>& asked_;
+};
+
+class Endless final : public BodySource {
+  public:
+    explicit Endless(ToyHandler& handler) : handler_(handler) {}
+
+    net::Task<Result<std::string>> next() override {
+        ++handler_.pieces_asked;
+        if (std::exchange(ended_, handler_.draining.load())) co_return std::string();
+        co_return ended_ ? "end" : std::string(64 * 1024, 'x');
+    }
+
+  private:
+    ToyHandler& handler_;
+    bool ended_ = false;
+};
+
+}  // namespace
 
 net::Task<Response> ToyHandler::echo(BodyReader& body) {
     Response response;
@@ -48,8 +84,13 @@ net::Task<Response> ToyHandler::handle(const RequestHead& head, BodyReader& body
     if (head.target == "/wait") response = co_await wait();
     if (head.target == "/files") response.files = files;
     if (head.target == "/close") response.close = true;
+    if (head.target == "/pieces") response.source = std::make_unique<Pieces>(pieces, pieces_asked);
+    if (head.target == "/endless") response.source = std::make_unique<Endless>(*this);
     if (head.target == "/no-content") response.status = 204;
-    response.on_sent = [this](const Sent& sent) { ++(sent.complete ? replies_sent : replies_cut); };
+    response.on_sent = [this](const Sent& sent) {
+        bytes_sent += sent.bytes_out;
+        ++(sent.complete ? replies_sent : replies_cut);
+    };
     co_return response;
 }
 

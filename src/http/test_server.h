@@ -22,8 +22,13 @@ class ToyHandler final : public Handler {
 
     net::Task<Response> handle(const RequestHead& head, BodyReader& body) override;
     Response refuse(const Error& error) override;
+    void drain() override { draining = true; }
 
     std::vector<FileRange> files;
+    std::vector<std::string> pieces;
+    std::atomic<bool> draining = false;
+    std::atomic<std::uint64_t> pieces_asked = 0;
+    std::atomic<std::uint64_t> bytes_sent = 0;  // by on_sent
     std::promise<void> gate;
     std::atomic<int> waiting = 0;       // requests at the gate
     std::atomic<int> replies_sent = 0;  // by on_sent

@@ -8,10 +8,14 @@
 namespace weir::kv {
 
 void check_batch(const Batch& batch, const Limits& limits) {
-    CHECK(batch.conditions.size() + batch.puts.size() + batch.removes.size() +
-              batch.appends.size() <=
-          limits.batch_rows_max);
+    CHECK(batch.rows() <= limits.batch_rows_max);
     CHECK(batch.bytes() <= limits.batch_bytes_max);
+    for (const RangeCondition& condition : batch.range_conditions) {
+        const Range& range = condition.range;
+        CHECK(condition.rows <= limits.batch_rows_max);
+        CHECK(!range.begin.empty() && range.begin < range.end &&
+              range.end.front() <= range.begin.front() + 1);
+    }
     std::vector<std::string_view> keys;
     keys.reserve(batch.puts.size() + batch.removes.size());
     for (const Row& row : batch.puts) {

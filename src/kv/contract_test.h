@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/mutex.h"
 #include "kv/engine.h"
 
 namespace weir::kv {
@@ -268,6 +269,126 @@ TEST_P(EngineContract, ShowsNoJournalEntryBeforeAnEarlierOne) {
     stop = true;
     reader.join();
     EXPECT_EQ(scan(prefix_range("j")).size(), static_cast<std::size_t>(writers * entries * 2));
+}
+
+TEST_P(EngineContract, JudgesHowManyRowsARangeHas) {
+    for (const char* key : {"oa1", "oa2", "ob", "pa1"}) put(key, "x");
+    ASSERT_TRUE(commit_and_wait(*engine_, other_, [] {
+        Batch batch;
+        batch.put("oa9", "x");
+        return batch;
+    }()));
+    const std::vector<std::pair<RangeCondition, bool>> cases = {
+        {{prefix_range("oa"), 2}, true},  {{prefix_range("oa"), 1}, false},
+        {{prefix_range("oa"), 3}, false}, {{prefix_range("oc"), 0}, true},
+        {{prefix_range("oc"), 1}, false}, {{prefix_range("o"), 3}, true},
+    };
+    for (const auto& [condition, holds] : cases) {
+        Batch batch;
+        batch.require_rows(condition.range, condition.rows);
+        batch.put("oz", "x");
+        const auto committed = commit_and_wait(*engine_, partition_, std::move(batch));
+        EXPECT_EQ(committed.has_value(), holds) << condition.range.begin << condition.rows;
+        if (!committed) EXPECT_EQ(committed.error().code(), Code::conflict);
+        Batch undo;
+        undo.remove("oz");
+        ASSERT_TRUE(commit_and_wait(*engine_, partition_, std::move(undo)));
+    }
+}
+
+// Racers put rows of their own, then remove them, each time only if the range has as many rows as
+// they counted: so no two succeed on the same count, also where they are judged together.
+TEST_P(EngineContract, JudgesRangesAmongWhatIsCommittedTogether) {
+    constexpr std::size_t racers = 8, own = 12;
+    for (const bool removes : {false, true}) {
+        Mutex mutex;
+        std::set<std::size_t> counts;
+        std::vector<std::thread> threads;
+        for (std::size_t racer = 0; racer < racers; ++racer) {
+            threads.emplace_back([&, racer] {
+                for (std::size_t i = 0; i < own;) {
+                    const std::size_t count = scan(prefix_range("oq")).size();
+                    const std::string key = "oq" + std::to_string(racer) + "/" + std::to_string(i);
+                    Batch batch;
+                    batch.require_rows(prefix_range("oq"), count);
+                    removes ? batch.remove(key) : batch.put(key, "x");
+                    if (!commit_and_wait(*engine_, partition_, std::move(batch))) continue;
+                    MutexLock lock(mutex);
+                    EXPECT_TRUE(counts.insert(count).second) << count;
+                    ++i;
+                }
+            });
+        }
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_EQ(counts.size(), racers * own);
+        EXPECT_EQ(scan(prefix_range("oq")).size(), removes ? 0 : racers * own);
+    }
+}
+
+TEST_P(EngineContract, KnowsUpToWhereTheJournalCanBeRead) {
+    const Sequence before = engine_->last_sequence(partition_).value();
+    Batch batch;
+    batch.append("1");
+    batch.append("2");
+    const Sequence last = commit_and_wait(*engine_, partition_, std::move(batch))->last_sequence;
+    EXPECT_GT(last, before + 1);
+    EXPECT_EQ(engine_->last_sequence(partition_).value(), last);
+    Batch refused;
+    refused.require("never there", "x");
+    refused.append("3");
+    EXPECT_EQ(commit_and_wait(*engine_, partition_, std::move(refused)).error().code(),
+              Code::conflict);
+    EXPECT_EQ(scan({journal_key(last + 1), "k"}).size(), 0u);
+    EXPECT_GE(engine_->last_sequence(partition_).value(), last);
+    EXPECT_EQ(engine_->last_sequence(PartitionId(77777)).error().code(), Code::not_found);
+}
+
+// Watchers come and go while others append: whoever watches, and reads whenever it is called, sees
+// every entry without asking again.
+TEST_P(EngineContract, CallsWhoeverWatchesTheJournal) {
+    constexpr int entries = 200;
+    std::atomic<bool> more = true;
+    std::thread others([&] {
+        while (more) {
+            const std::unique_ptr<Watch> passing = engine_->watch_journal(partition_, [] {});
+        }
+    });
+    Mutex mutex;
+    ConditionVariable called;
+    bool pending = true;  // what was there before
+    int calls_elsewhere = 0;
+    const std::unique_ptr<Watch> elsewhere =
+        engine_->watch_journal(other_, [&] { ++calls_elsewhere; });
+    const std::unique_ptr<Watch> watch = engine_->watch_journal(partition_, [&] {
+        MutexLock lock(mutex);
+        pending = true;
+        called.notify_one();
+    });
+    std::thread writer([&] {
+        for (int i = 0; i < entries; ++i) {
+            Batch batch;
+            batch.append(std::to_string(i));
+            EXPECT_TRUE(commit_and_wait(*engine_, partition_, std::move(batch)));
+        }
+    });
+    Sequence seen = 0;
+    for (int next = 0; next < entries;) {
+        {
+            MutexLock lock(mutex);
+            while (!pending) called.wait(mutex);
+            pending = false;
+        }
+        const Sequence last = engine_->last_sequence(partition_).value();
+        for (const Row& row : scan({journal_key(seen + 1), journal_key(last + 1)}))
+            ASSERT_EQ(row.value, std::to_string(next++));
+        seen = last;
+    }
+    writer.join();
+    more = false;
+    others.join();
+    EXPECT_EQ(calls_elsewhere, 0);
+    ASSERT_TRUE(engine_->drop_partition(other_));
+    EXPECT_EQ(calls_elsewhere, 1);
 }
 
 TEST_P(EngineContract, TrimsTheJournalAndDropsPartitions) {

@@ -10,10 +10,17 @@ std::size_t Batch::bytes() const {
     std::size_t total = 0;
     for (const Condition& condition : conditions)
         total += condition.key.size() + (condition.value ? condition.value->size() : 0);
+    for (const RangeCondition& condition : range_conditions)
+        total += condition.range.begin.size() + condition.range.end.size();
     for (const Row& row : puts) total += row.key.size() + row.value.size();
     for (const std::string& key : removes) total += key.size();
     for (const std::string& entry : appends) total += entry.size();
     return total;
+}
+
+std::size_t Batch::rows() const {
+    return conditions.size() + range_conditions.size() + puts.size() + removes.size() +
+           appends.size();
 }
 
 Range prefix_range(std::string_view prefix) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,12 +48,26 @@ struct Condition {
     bool read_since = false;
 };
 
+// Keys from `begin` up to but not including `end` (empty: to the end of the partition).
+struct Range {
+    std::string begin;
+    std::string end;
+};
+
+// What must hold as well: the range has exactly so many rows. With a condition on each of them, it
+// has those and no others. The range has an end and lies within one kind of rows (one first byte).
+struct RangeCondition {
+    Range range;
+    std::size_t rows = 0;
+};
+
 // One atomic change of one partition. Values are never empty; a key appears at most once among puts
 // and removes. The bounds are Limits::batch_rows_max and batch_bytes_max; a batch past them is a
 // bug of the caller (CHECK).
 struct Batch {
     Moment moment = 0;  // Engine::moment()
     std::vector<Condition> conditions;
+    std::vector<RangeCondition> range_conditions;
     std::vector<Row> puts;
     std::vector<std::string> removes;  // removing what is absent is no error
     std::vector<std::string>
@@ -65,12 +80,17 @@ struct Batch {
     void require_as_read(std::string key, std::optional<std::string> value) {
         conditions.push_back({std::move(key), std::move(value), true});
     }
+    void require_rows(Range range, std::size_t rows) {
+        range_conditions.push_back({std::move(range), rows});
+    }
     void put(std::string key, std::string value) {
         puts.push_back({std::move(key), std::move(value)});
     }
     void remove(std::string key) { removes.push_back(std::move(key)); }
     void append(std::string entry) { appends.push_back(std::move(entry)); }
     std::size_t bytes() const;
+    // All that Limits::batch_rows_max bounds.
+    std::size_t rows() const;
 };
 
 struct Committed {
@@ -82,12 +102,6 @@ struct Committed {
 // when a condition did not hold; not_found when the partition does not exist; slow_down when too
 // many batches wait; read_only when a write failed before and the cause is not gone.
 using CommitDone = std::function<void(Result<Committed>)>;
-
-// Keys from `begin` up to but not including `end` (empty: to the end of the partition).
-struct Range {
-    std::string begin;
-    std::string end;
-};
 
 // The rows whose keys start with `prefix`.
 Range prefix_range(std::string_view prefix);
@@ -117,6 +131,16 @@ inline constexpr char bulk_prefix = 'd';
 inline constexpr char journal_prefix = 'j';
 std::string journal_key(Sequence sequence);
 Sequence journal_sequence(std::string_view key);
+
+// Engine::watch_journal() goes on while it lives; no call runs any more once it is gone. May not
+// outlive its engine.
+class Watch {
+  public:
+    Watch() = default;
+    virtual ~Watch() = default;
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+};
 
 class Engine {
   public:
@@ -149,6 +173,16 @@ class Engine {
     // Checks the conditions and applies the batch, atomically and durably, and then calls `done`.
     // Whoever reads after that sees the batch, and the journal up to it.
     virtual void commit(PartitionId partition, Batch batch, CommitDone done) = 0;
+
+    // Up to here every journal entry of the partition can be read, and what comes later is greater.
+    virtual Result<Sequence> last_sequence(PartitionId partition) = 0;
+
+    // Calls `appended` whenever entries of the partition's journal have appeared since it was
+    // called last, or the partition was dropped; perhaps for nothing, too. By a thread of the
+    // engine's: keep it short, and neither call the engine in it nor end the watch. Whoever begins
+    // to watch and then reads misses nothing.
+    virtual std::unique_ptr<Watch> watch_journal(PartitionId partition,
+                                                 std::function<void()> appended) = 0;
 
     // Removes the journal entries before `before`.
     virtual Result<void> trim_journal(PartitionId partition, Sequence before) = 0;

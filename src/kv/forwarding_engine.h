@@ -35,6 +35,13 @@ class ForwardingEngine : public Engine {
     void commit(PartitionId partition, Batch batch, CommitDone done) override {
         engine_.commit(partition, std::move(batch), std::move(done));
     }
+    Result<Sequence> last_sequence(PartitionId partition) override {
+        return engine_.last_sequence(partition);
+    }
+    std::unique_ptr<Watch> watch_journal(PartitionId partition,
+                                         std::function<void()> appended) override {
+        return engine_.watch_journal(partition, std::move(appended));
+    }
     Result<void> trim_journal(PartitionId partition, Sequence before) override {
         return engine_.trim_journal(partition, before);
     }

@@ -18,6 +18,7 @@
 #include "net/connection.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "net/wakeup.h"
 
 namespace weir::net {
 namespace {
@@ -323,6 +324,41 @@ TEST_F(NetTest, BadTlsFilesAreNamed) {
     EXPECT_NE(complaint("cert", "junk").find(path("junk")), std::string::npos);
     EXPECT_NE(complaint("missing", "key").find(path("missing")), std::string::npos);
     EXPECT_NE(complaint("cert", "key2").find(path("key2")), std::string::npos);
+}
+
+using SteadyClock = std::chrono::steady_clock;
+
+Task<std::pair<std::shared_ptr<Wakeup>, bool>> wait_once(bool announce_first,
+                                                         SteadyClock::time_point until) {
+    const auto wakeup = Wakeup::make(co_await boost::asio::this_coro::executor);
+    if (announce_first) {
+        wakeup->announce();
+        wakeup->announce();
+    }
+    const bool woken = co_await wakeup->wait(until);
+    co_return std::pair(wakeup, woken);
+}
+
+TEST_F(NetTest, AWakeupEndsTheNextWaitOnce) {
+    constexpr std::chrono::milliseconds soon(20);
+    const auto [wakeup, woken] = run(wait_once(true, SteadyClock::now() + std::chrono::hours(1)));
+    EXPECT_TRUE(woken) << "announced before";
+    // What was posted for the first may still cancel the timer: that is no announcement.
+    const SteadyClock::time_point until = SteadyClock::now() + soon;
+    EXPECT_FALSE(run(wakeup->wait(until)));
+    EXPECT_GE(SteadyClock::now(), until);
+}
+
+TEST_F(NetTest, AWakeupMissesNoAnnouncement) {
+    const auto [wakeup, woken] = run(wait_once(false, SteadyClock::now()));
+    EXPECT_FALSE(woken);
+    for (int i = 0; i < 2000; ++i) {
+        std::future<bool> waiting = boost::asio::co_spawn(
+            cores_.first().context(), wakeup->wait(SteadyClock::now() + std::chrono::hours(1)),
+            boost::asio::use_future);
+        wakeup->announce();
+        ASSERT_TRUE(waiting.get());
+    }
 }
 
 }  // namespace

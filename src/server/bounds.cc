@@ -2,13 +2,11 @@
 
 namespace weir::server {
 
-std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::Engine& kv,
-                                      const blob::local::Store& blobs,
-                                      const store::ObjectStore& store, const io::BlockingPool& pool,
-                                      const io::BufferPool& buffers,
-                                      const hash::LaneScheduler& lanes,
-                                      const io::ByteBudget& xml_memory,
-                                      const http::Server& s3_server) {
+std::vector<BoundInUse> bounds_in_use(
+    const Limits& limits, const kv::rocksdb::Engine& kv, const blob::local::Store& blobs,
+    const store::ObjectStore& store, const io::BlockingPool& pool, const io::BufferPool& buffers,
+    const hash::LaneScheduler& lanes, const io::ByteBudget& xml_memory,
+    const s3::JournalStreams& journal_streams, const http::Server& s3_server) {
     return {
         {"connections-max", limits.connections_max, [&] { return s3_server.connections(); }},
         {"request-head-bytes-max", limits.request_head_bytes_max, {}},
@@ -28,6 +26,8 @@ std::vector<BoundInUse> bounds_in_use(const Limits& limits, const kv::rocksdb::E
         {"xml-memory-bytes-max", limits.xml_memory_bytes_max, [&] { return xml_memory.in_use(); }},
         {"blocking-threads-max", limits.blocking_threads_max, [&] { return pool.threads(); }},
         {"blocking-queue-max", limits.blocking_queue_max, [&] { return pool.queued(); }},
+        {"journal-streams-max", limits.journal_streams_max, [&] { return journal_streams.size(); }},
+        {"journal-buffer-bytes", limits.journal_buffer_bytes, {}},
         {"commit-queue-max", limits.commit_queue_max, [&] { return kv.stats().queued; }},
         {"commit-group-max", limits.commit_group_max, {}},
         {"batch-rows-max", limits.batch_rows_max, {}},

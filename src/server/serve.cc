@@ -26,6 +26,7 @@
 #include "meta/keys.h"
 #include "net/core.h"
 #include "net/tls.h"
+#include "s3/server/journal_streams.h"
 #include "s3/server/service.h"
 #include "server/admin.h"
 #include "server/bounds.h"
@@ -211,7 +212,9 @@ Result<int> run(const Config& config) {
          .clock = clock,
          .log = *log,
          .limits = config.limits,
-         .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second},
+         .settings = {.reclaim_delay_nanos = config.reclaim_delay_s * nanos_per_second,
+                      .journal_keep_nanos = config.journal_keep_s * nanos_per_second,
+                      .journal_keep_bytes = config.journal_keep_bytes},
          .source = {.region = 0, .writer = writer}});
     TRY_VOID(store.damage().load());
     store.damage().forget_gone();
@@ -233,6 +236,7 @@ Result<int> run(const Config& config) {
     hash::LaneScheduler lanes(
         [&pool](std::function<void()> work) { return pool.submit(std::move(work)); });
     io::ByteBudget xml_memory(config.limits.xml_memory_bytes_max);
+    s3::JournalStreams journal_streams(config.limits.journal_streams_max);
     TRY(const std::unique_ptr<net::TlsContext> tls, make_tls(config, *directory, disk));
     net::Cores cores(config.threads);
     s3::Service service({.store = store,
@@ -241,6 +245,7 @@ Result<int> run(const Config& config) {
                          .buffers = buffers,
                          .lanes = lanes,
                          .xml_memory = xml_memory,
+                         .journal_streams = journal_streams,
                          .limits = config.limits,
                          .clock = clock,
                          .log = *log,
@@ -259,8 +264,9 @@ Result<int> run(const Config& config) {
     http::Server s3_server(parts);
     TRY_VOID(s3_server.listen_tcp(listen));
 
-    const std::vector<BoundInUse> bounds = bounds_in_use(config.limits, *kv, *blobs, store, pool,
-                                                         buffers, lanes, xml_memory, s3_server);
+    const std::vector<BoundInUse> bounds =
+        bounds_in_use(config.limits, *kv, *blobs, store, pool, buffers, lanes, xml_memory,
+                      journal_streams, s3_server);
     const std::unique_ptr<prometheus::Collectable> bound_metrics = collect_bounds(bounds);
     const std::unique_ptr<prometheus::Collectable> damage_metrics = collect_damage(store.damage());
     const std::unique_ptr<prometheus::Collectable> lane_metrics = collect_lanes(lanes);

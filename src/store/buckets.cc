@@ -19,6 +19,13 @@ Bucket to_bucket(const meta::BucketEntry& entry) {
 // Ids below this are the engine's and the system's.
 constexpr std::uint64_t first_bucket_partition = 1024;
 
+std::string bucket_entry(UnixNanos now) {
+    meta::JournalEntry entry;
+    entry.set_operation(meta::JOURNAL_BUCKET);
+    entry.set_time_nanos(now);
+    return meta::encode(entry);
+}
+
 kv::PartitionId new_partition() {
     std::uint64_t id = 0;
     while (id < first_bucket_partition) id = random_u64();
@@ -200,7 +207,21 @@ Result<bool> ObjectStore::delete_closed(const Bucket& bucket, const Fence& fence
     if (!still) return fail(still.error());
     if (*still != fence.bytes) return false;
     TRY_VOID(drop_from_directory(bucket.name, bucket));
+    tell_followers_of_end(bucket.partition);
     return true;
+}
+
+// They look for the bucket when its journal goes on. Those whom this does not reach find out at
+// their next heartbeat.
+void ObjectStore::tell_followers_of_end(kv::PartitionId partition) {
+    kv::Batch batch;
+    batch.append(bucket_entry(context_.clock.now()));
+    const Result<kv::Committed> done =
+        kv::commit_and_wait(context_.kv, partition, std::move(batch));
+    // No partition: it was dropped already, which wakes them too.
+    if (!done && done.error().code() != Code::not_found)
+        context_.log.debug("a deleted bucket's journal got no last entry: {}",
+                           done.error().describe());
 }
 
 // The name goes; the partition stays, listed in a row `X`, until the reclaimer has given back what
@@ -283,10 +304,7 @@ Result<void> ObjectStore::set_versioning(const Bucket& bucket, meta::Versioning 
         kv::Row row{std::string(meta::fence_row), meta::encode(fence)};
         transaction.prove_by(row);
         transaction.batch().put(std::move(row.key), std::move(row.value));
-        meta::JournalEntry entry;
-        entry.set_operation(meta::JOURNAL_BUCKET);
-        entry.set_time_nanos(transaction.now());
-        transaction.batch().append(meta::encode(entry));
+        transaction.batch().append(bucket_entry(transaction.now()));
         return {};
     });
 }

@@ -22,7 +22,9 @@ struct Settings {
     // than any GET where an engine cannot keep an open blob readable; files can, so here it only
     // spares the GET a second look.
     UnixNanos reclaim_delay_nanos = 60 * nanos_per_second;
+    // A bucket's journal goes back so far, and holds so much, whichever is less.
     UnixNanos journal_keep_nanos = 7 * 24 * 3600 * nanos_per_second;
+    std::uint64_t journal_keep_bytes = 256 * MiB;
 };
 
 struct Context {

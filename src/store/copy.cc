@@ -1,8 +1,8 @@
-// Copy and rename. Neither moves a byte: the destination refers to the source's blobs. To share a
-// blob, reference rows (`b`) for both users are put in the blob's home and the source's record says
-// from then on that it is shared, all conditioned on the source as read; only then does the
-// destination refer to it. So the blob outlives whichever user goes first, and a crash between the
-// steps leaves a reference without a user, which fsck mends.
+// Copying, and what renaming (rename.cc) needs of it. No byte moves: the destination refers to the
+// source's blobs. To share a blob, reference rows (`b`) for both users are put in the blob's home
+// and the source's record says from then on that it is shared, all conditioned on the source as
+// read; only then does the destination refer to it. So the blob outlives whichever user goes first,
+// and a crash between the steps leaves a reference without a user, which fsck mends.
 
 #include <map>
 #include <set>
@@ -13,6 +13,7 @@
 #include "meta/keys.h"
 #include "meta/records.h"
 #include "store/object_store.h"
+#include "store/sharing.h"
 #include "store/verify.h"
 
 namespace weir::store {
@@ -29,24 +30,12 @@ void add_reference(References& references, const meta::Extent& extent) {
     references[extent.home()].emplace(extent.blob(), extent.referrer());
 }
 
-Result<void> changed() { return fail(Code::conflict, "the source changed while it was renamed"); }
-
 void put_references(const References::mapped_type& references, kv::Batch& batch) {
     for (const auto& [blob, referrer] : references)
         batch.put(meta::reference_row(blob, referrer), std::string(reference_value));
 }
 
 }  // namespace
-
-struct ObjectStore::Shared {
-    meta::ObjectRecord record;
-    std::vector<meta::Part> parts;
-    std::string inline_bytes;  // the whole inline body
-    std::uint64_t offset = 0;  // what was asked for, within the source
-    std::uint64_t length = 0;
-    std::vector<meta::Extent> extents;  // for the new user, with its referrer
-    References references;              // the new user's
-};
 
 // One way of sharing a source, tried again when somebody changed it meanwhile.
 class ObjectStore::Sharing {
@@ -192,12 +181,6 @@ class ObjectStore::Sharing {
     meta::PartTable table_;
     Shared shared_;
     References put_elsewhere_;  // in homes other than the source's partition
-};
-
-// A new version with the source's bytes.
-struct ObjectStore::Made {
-    meta::ObjectRecord record;
-    meta::PartTable table;
 };
 
 ObjectStore::Made ObjectStore::made_of(const Shared& shared) {
@@ -393,77 +376,6 @@ Result<StoredBody> ObjectStore::digest_extents(const std::vector<meta::Extent>& 
     body.digests = digester.finish();
     body.crc64nvme = read_be64(*body.digests[hash::Algorithm::crc64nvme]);
     return body;
-}
-
-Result<void> ObjectStore::rename_moving(const Bucket& bucket, const RenameRequest& request,
-                                        meta::ObjectRecord* record) {
-    return transact(context_, bucket.partition, [&](Transaction& transaction) -> Result<void> {
-        if (transaction.fence().versioning() != meta::VERSIONING_UNSET) return changed();
-        TRY(KeyChange source, KeyChange::read(transaction, request.source_key));
-        if (source.object() == nullptr) return fail(Code::no_such_key);
-        if (request.source_precondition) TRY_VOID(request.source_precondition(source.object()));
-        TRY(KeyChange target, KeyChange::read(transaction, request.key));
-        if (request.precondition) TRY_VOID(request.precondition(target.object()));
-        *record = *source.object();
-        const bool has_row = record->body() == meta::BODY_INLINE || record->parts_count() > 0;
-        const std::string source_row = meta::body_row(request.source_key, record->version());
-        std::optional<std::string> row_bytes;
-        if (has_row) {
-            TRY(row_bytes, transaction.get(source_row));
-            if (!row_bytes) return changed();
-        }
-        source.move_away();
-        TRY_VOID(target.put(*record, meta::JOURNAL_RENAME));
-        if (has_row) {
-            transaction.batch().remove(source_row);
-            transaction.batch().put(meta::body_row(request.key, record->version()),
-                                    *std::move(row_bytes));
-        }
-        return {};
-    });
-}
-
-// Where versions are kept, the source's version stays under its old name behind a delete marker:
-// both come with one commit.
-Result<void> ObjectStore::rename_sharing(const Bucket& bucket, const RenameRequest& request,
-                                         meta::ObjectRecord* record) {
-    TRY(const Shared shared, share_source(bucket, request.source_key, std::nullopt,
-                                          request.source_precondition, nullptr));
-    Made made = made_of(shared);
-    Fate fate = Fate::not_committed;
-    const auto build = [&](Transaction& transaction) -> Result<void> {
-        if (transaction.fence().versioning() == meta::VERSIONING_UNSET) return changed();
-        TRY(KeyChange source, KeyChange::read(transaction, request.source_key));
-        if (source.object() == nullptr ||
-            meta::encode(*source.object()) != meta::encode(shared.record))
-            return changed();
-        TRY(KeyChange target, KeyChange::read(transaction, request.key));
-        if (request.precondition) TRY_VOID(request.precondition(target.object()));
-        TRY_VOID(target.put(made.record, meta::JOURNAL_RENAME));
-        put_body(transaction, request.key, made, shared);
-        TRY_VOID(source.remove());
-        return {};
-    };
-    Result<void> renamed = transact(context_, bucket.partition, build, &fate);
-    if (fate == Fate::not_committed) release(shared.references);
-    if (renamed) *record = std::move(made.record);
-    return renamed;
-}
-
-Result<meta::ObjectRecord> ObjectStore::rename(const Bucket& bucket, const RenameRequest& request) {
-    if (request.source_key == request.key)
-        return fail(Code::invalid_request, "An object cannot be renamed to its own name.");
-    constexpr int attempts_max = 100;
-    for (int attempt = 0;; ++attempt) {
-        meta::ObjectRecord record;
-        TRY(const meta::Versioning mode, versioning(bucket));
-        const Result<void> renamed = mode == meta::VERSIONING_UNSET
-                                         ? rename_moving(bucket, request, &record)
-                                         : rename_sharing(bucket, request, &record);
-        if (renamed) return record;
-        if (renamed.error().code() != Code::conflict || attempt == attempts_max)
-            return fail(renamed.error());
-    }
 }
 
 }  // namespace weir::store

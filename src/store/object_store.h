@@ -100,6 +100,11 @@ struct RenameRequest {
     Precondition precondition;
 };
 
+struct PrefixRenameRequest {
+    std::string source_prefix;
+    std::string prefix;
+};
+
 struct CopyResult {
     meta::ObjectRecord source;
     meta::ObjectRecord record;
@@ -217,7 +222,7 @@ class ObjectStore {
     Result<meta::VersionsListing> list_versions(const Bucket& bucket,
                                                 const meta::VersionsQuery& query);
 
-    // --- writing (put.cc, remove.cc, copy.cc)
+    // --- writing (put.cc, remove.cc, copy.cc, rename.cc)
     BodyWriter begin_body(const Bucket& bucket, std::optional<std::uint64_t> size_bytes,
                           hash::AlgorithmSet algorithms);
     Result<meta::ObjectRecord> put(const Bucket& bucket, const PutRequest& request,
@@ -241,6 +246,12 @@ class ObjectStore {
                                                         const std::vector<RemoveRequest>& requests);
     Result<CopyResult> copy(const Bucket& bucket, const CopyRequest& request);
     Result<meta::ObjectRecord> rename(const Bucket& bucket, const RenameRequest& request);
+    // All current keys that start with a prefix, in one commit; says how many. As rename(2) has it
+    // for directories: no_such_key where there is none, rename_target_not_empty where there are
+    // keys under the new prefix (but for an empty object that is called like it), invalid_request
+    // for a prefix within itself. rename_too_large where one batch does not hold them. Where
+    // versions are kept it shares each key's blobs before, with a commit for each.
+    Result<std::size_t> rename_prefix(const Bucket& bucket, const PrefixRenameRequest& request);
 
     // --- multipart uploads (multipart.cc, complete.cc)
     Result<std::string> create_upload(const Bucket& bucket, const UploadRequest& request);
@@ -278,6 +289,7 @@ class ObjectStore {
     // A source whose blobs somebody else may use too now (copy.cc).
     struct Shared;
     class Sharing;
+    class PrefixRename;
     struct Made;
     // Home partition -> blob, referrer.
     using References = std::map<std::uint64_t, std::set<std::pair<std::string, std::string>>>;
@@ -293,6 +305,7 @@ class ObjectStore {
     Result<Fence> set_fence_state(kv::PartitionId partition, const Fence& expected,
                                   meta::BucketState state);
     Result<void> drop_from_directory(const std::string& name, const Bucket& bucket);
+    void tell_followers_of_end(kv::PartitionId partition);
 
     Result<Shared> share_source(const Bucket& bucket, const std::string& key,
                                 const std::optional<meta::VersionName>& version,

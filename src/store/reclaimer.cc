@@ -26,7 +26,7 @@ bool gone(const Error& error) {
 }  // namespace
 
 Reclaimer::Reclaimer(ObjectStore& store, std::uint32_t writer)
-    : store_(store), context_(store.context()), writer_(writer) {}
+    : store_(store), context_(store.context()), writer_(writer), journals_(context_) {}
 
 void Reclaimer::start() {
     thread_ = std::thread([this] { run(); });
@@ -88,12 +88,14 @@ Result<void> Reclaimer::run_once(UnixNanos now) {
         // drained below.
         if (!done && !gone(done.error()) && first_error) first_error = std::move(done);
     };
+    journals_.begin_pass();
     TRY_VOID(store_.each_bucket([&](const Bucket& bucket) -> Result<void> {
         note(store_.finish_deleting(bucket));
         note(reclaim_partition(bucket.partition, now));
-        note(trim_journal(bucket.partition, now));
+        note(journals_.trim(bucket.partition, now));
         return {};
     }));
+    journals_.end_pass();
     TRY(const std::vector<Place> drained, drained_places(context_.kv));
     for (const Place& place : drained) {
         note(reclaim_partition(place.partition, now));
@@ -261,34 +263,6 @@ Result<bool> Reclaimer::drain_rows(kv::PartitionId partition) {
         if (!rows.empty()) return false;
     }
     return true;
-}
-
-Result<void> Reclaimer::trim_journal(kv::PartitionId partition, UnixNanos now) {
-    if (now < context_.settings.journal_keep_nanos) return {};
-    const UnixNanos oldest = now - context_.settings.journal_keep_nanos;
-    kv::Sequence keep_from = 0;
-    Result<void> outcome;
-    TRY_VOID(
-        kv::scan_all(context_.kv, partition, kv::prefix_range(std::string(1, kv::journal_prefix)),
-                     [&](std::string_view key, std::string_view value) {
-                         Result<meta::JournalEntry> entry = meta::decode<meta::JournalEntry>(value);
-                         if (!entry) {
-                             outcome = fail(std::move(entry).error());
-                             return false;
-                         }
-                         if (entry->time_nanos() >= oldest) return false;
-                         keep_from = kv::journal_sequence(key) + 1;
-                         return true;
-                     }));
-    TRY_VOID(outcome);
-    if (keep_from == 0) return {};
-    // First the mark, so that a follower never takes a trimmed journal for a whole one.
-    kv::Batch mark;
-    std::string value;
-    append_be64(value, keep_from);
-    mark.put(std::string(meta::journal_low_water_row), std::move(value));
-    TRY_VOID(kv::commit_and_wait(context_.kv, partition, std::move(mark)));
-    return context_.kv.trim_journal(partition, keep_from);
 }
 
 // What a fault left behind. A commit that succeeds says that those before it, of which nobody knew

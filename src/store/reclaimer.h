@@ -13,6 +13,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "store/journal_trimmer.h"
 #include "store/object_store.h"
 
 namespace weir::store {
@@ -53,7 +54,6 @@ class Reclaimer {
     Result<void> drain_partition(kv::PartitionId partition);
     Result<bool> drain_rows(kv::PartitionId partition);
     Result<void> drain_uploads(kv::PartitionId partition);
-    Result<void> trim_journal(kv::PartitionId partition, UnixNanos now);
     Result<void> settle_left();
     Result<void> settle(blob::BlobId blob);
     Result<void> save_low_water();
@@ -61,6 +61,7 @@ class Reclaimer {
     ObjectStore& store_;
     const Context& context_;
     std::uint32_t writer_;
+    JournalTrimmer journals_;
     std::uint64_t low_water_saved_ = 0;
     std::atomic<std::uint64_t> blobs_ = 0, ranges_ = 0, partitions_ = 0, errors_ = 0;
     Mutex mutex_;

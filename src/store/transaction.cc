@@ -72,6 +72,13 @@ void Transaction::discard_own_blob(const std::string& blob) {
     discard_blob(extent);
 }
 
+bool Transaction::fits() const {
+    constexpr std::size_t garbage_key_bytes = 17;
+    const std::size_t garbage_bytes = garbage_key_bytes + garbage_.ByteSizeLong();
+    return batch_.rows() < context_.limits.batch_rows_max &&
+           batch_.bytes() + garbage_bytes <= context_.limits.batch_bytes_max;
+}
+
 void Transaction::finish() {
     if (garbage_.blobs_size() > 0 || garbage_.ranges_size() > 0) {
         const UnixNanos not_before = now_ + context_.settings.reclaim_delay_nanos;
@@ -325,6 +332,7 @@ void KeyChange::journal(meta::JournalOperation operation, const meta::Version& v
         now.set_size_bytes(current->size_bytes());
         now.set_etag(current->etag());
         now.set_last_modified_nanos(current->last_modified_nanos());
+        now.set_no_user_metadata(current->headers().user_metadata().empty());
     }
     transaction_.batch().append(meta::encode(entry));
 }

@@ -59,6 +59,9 @@ class Transaction {
     // A blob that only this bucket's upload knows of, by its id as in extents.
     void discard_own_blob(const std::string& blob);
 
+    // Whether the engine takes a batch so large.
+    bool fits() const;
+
     // A row of the batch whose value no other batch could have put: it tells whether a commit whose
     // reply was lost was applied.
     void prove_by(kv::Row row) { proof_ = std::move(row); }

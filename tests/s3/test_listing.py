@@ -1,4 +1,5 @@
 import random
+import re
 
 import pytest
 
@@ -159,3 +160,35 @@ def test_more_than_a_page(s3, bucket):
     assert s3.list_objects_v2(Bucket=bucket, MaxKeys=5000)["KeyCount"] == 1000
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     assert [key for page in pages for key in keys_of(page)] == keys
+
+
+def test_with_metadata(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a/link", Body=b"x", ContentType="x/y & z", Metadata={"mode": "41471", "to": "<"})
+    s3.put_object(Bucket=bucket, Key="a/plain", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="a/b/c", Body=b"x", Metadata={"mode": "1"})
+    raw = []
+    s3.meta.events.register("after-call.s3.ListObjectsV2", lambda http_response, **_: raw.append(http_response.text))
+
+    def listed(value):
+        def add(request, **_):
+            request.headers["X-Tigris-List-Metadata"] = value
+
+        s3.meta.events.register("before-sign.s3.ListObjectsV2", add)
+        try:
+            return s3.list_objects_v2(Bucket=bucket, Prefix="a/", Delimiter="/")
+        finally:
+            s3.meta.events.unregister("before-sign.s3.ListObjectsV2", add)
+
+    plain = s3.list_objects_v2(Bucket=bucket, Prefix="a/", Delimiter="/")
+    assert "<Metadata>" not in raw[-1] and "<ContentType>" not in raw[-1]
+    told = listed("true")
+    assert told["Contents"] == plain["Contents"] and told["CommonPrefixes"] == plain["CommonPrefixes"]
+    link, other = re.findall(r"<Contents>(.*?)</Contents>", raw[-1])
+    assert "<Key>a/link</Key>" in link and "<ContentType>x/y &amp; z</ContentType>" in link
+    entries = dict(re.findall(r"<Metadata><Name>(.*?)</Name><Value>(.*?)</Value></Metadata>", link))
+    assert entries == {"mode": "41471", "to": "&lt;"}
+    assert "<Metadata>" not in other
+    listed("false")
+    assert "<Metadata>" not in raw[-1]
+    with s3_error(400, "InvalidArgument"):
+        listed("maybe")

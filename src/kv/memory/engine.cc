@@ -1,5 +1,7 @@
 #include "kv/memory/engine.h"
 
+#include <iterator>
+
 #include "base/check.h"
 #include "kv/batch_rules.h"
 
@@ -25,9 +27,12 @@ Result<void> Engine::create_partition(PartitionId partition) {
 }
 
 Result<void> Engine::drop_partition(PartitionId partition) {
-    MutexLock lock(mutex_);
-    if (stopped_) return fail(Code::unavailable);
-    partitions_.erase(partition.value());
+    {
+        MutexLock lock(mutex_);
+        if (stopped_) return fail(Code::unavailable);
+        partitions_.erase(partition.value());
+    }
+    watches_.appended(partition);
     return {};
 }
 
@@ -103,6 +108,12 @@ Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {
                                            : row == rows->end();
         if (!holds) return fail(Code::conflict);
     }
+    for (const RangeCondition& condition : batch.range_conditions) {
+        const auto begin = rows->lower_bound(condition.range.begin),
+                   end = rows->lower_bound(condition.range.end);
+        if (std::distance(begin, end) != static_cast<std::ptrdiff_t>(condition.rows))
+            return fail(Code::conflict);
+    }
     if (commits_left_) --*commits_left_;
     for (const Row& row : batch.puts) (*rows)[row.key] = row.value;
     for (const std::string& key : batch.removes) rows->erase(key);
@@ -113,7 +124,21 @@ Result<Committed> Engine::apply(PartitionId partition, const Batch& batch) {
 
 void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
     check_batch(batch, limits_);
-    done(apply(partition, batch));
+    Result<Committed> committed = apply(partition, batch);
+    if (!batch.appends.empty()) watches_.appended(partition);
+    done(std::move(committed));
+}
+
+Result<Sequence> Engine::last_sequence(PartitionId partition) {
+    MutexLock lock(mutex_);
+    if (stopped_) return fail(Code::unavailable);
+    if (find(partition) == nullptr) return fail(Code::not_found, "no such partition");
+    return last_sequence_;
+}
+
+std::unique_ptr<Watch> Engine::watch_journal(PartitionId partition,
+                                             std::function<void()> appended) {
+    return watches_.add(partition, std::move(appended));
 }
 
 Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {

@@ -7,12 +7,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 
 #include "base/limits.h"
 #include "base/mutex.h"
 #include "kv/engine.h"
+#include "kv/journal_watches.h"
 
 namespace weir::kv::memory {
 
@@ -40,6 +42,9 @@ class Engine final : public kv::Engine {
     Result<std::vector<Page>> read_together(PartitionId partition, const std::vector<Range>& ranges,
                                             std::size_t rows_max) override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
+    Result<Sequence> last_sequence(PartitionId partition) override;
+    std::unique_ptr<Watch> watch_journal(PartitionId partition,
+                                         std::function<void()> appended) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
     Result<void> verify_files(const FileVisitor& visit) override;
     void stop() override;
@@ -63,6 +68,7 @@ class Engine final : public kv::Engine {
     Rows* find(PartitionId partition) REQUIRES(mutex_);
 
     const Limits limits_;
+    JournalWatches watches_;
     Mutex mutex_;
     Options options_ GUARDED_BY(mutex_);
     std::map<std::uint64_t, Rows> partitions_ GUARDED_BY(mutex_);

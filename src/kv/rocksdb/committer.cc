@@ -68,8 +68,13 @@ Result<void> Committer::load() {
     for (rows->Seek(begin); rows->Valid() && rows->key().starts_with(begin); rows->Next())
         partitions.insert(read_be64(rows->key().ToStringView().substr(begin.size())));
     if (!rows->status().ok()) return fail(to_error(rows->status(), "reading the partitions"));
-    MutexLock lock(mutex_);
-    partitions_ = std::move(partitions);
+    {
+        MutexLock lock(mutex_);
+        partitions_ = std::move(partitions);
+    }
+    // What a failed group appended has shown itself now, or is gone.
+    visible_sequence_ = last_sequence_;
+    watches_.appended_anywhere();
     return {};
 }
 
@@ -194,10 +199,9 @@ void Committer::commit_group(std::vector<Job> group) {
         if (Result<void> written = write(writes); !written) {
             for (Result<Committed>& outcome : outcomes)
                 if (outcome) outcome = fail(written.error());
-        } else if (group.front().kind == Kind::drop_partition) {
-            recent_.forget();
         } else {
-            recent_.done();
+            group.front().kind == Kind::drop_partition ? recent_.forget() : recent_.done();
+            visible_sequence_ = last_sequence_;
         }
     }
     ++groups_;
@@ -210,7 +214,21 @@ void Committer::commit_group(std::vector<Job> group) {
             if (group[i].kind == Kind::drop_partition)
                 partitions_.erase(group[i].partition.value());
         }
-        group[i].done(std::move(outcomes[i]));
+    }
+    tell_watches(group, outcomes);
+    for (std::size_t i = 0; i < group.size(); ++i) group[i].done(std::move(outcomes[i]));
+}
+
+// Each partition once, however many batches of the group were its.
+void Committer::tell_watches(const std::vector<Job>& group,
+                             const std::vector<Result<Committed>>& outcomes) {
+    if (!watches_.any()) return;
+    std::unordered_set<std::uint64_t> told;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const bool concerned = outcomes[i] && (!group[i].batch.appends.empty() ||
+                                               group[i].kind == Kind::drop_partition);
+        if (concerned && told.insert(group[i].partition.value()).second)
+            watches_.appended(group[i].partition);
     }
 }
 
@@ -224,6 +242,38 @@ Result<bool> Committer::holds(const Job& job, const Condition& condition,
     TRY(const std::optional<std::string> present,
         database_->get(job.partition, condition.key, false));
     return present == condition.value;
+}
+
+// Counts what the database has and the group has not touched, and what the group has put.
+Result<bool> Committer::holds(const Job& job, const RangeCondition& condition,
+                              const Overlay& overlay) const {
+    std::size_t rows = 0;
+    const auto count = [&](std::string_view key, std::string_view) {
+        if (!overlay.contains(full_key(job.partition, key))) ++rows;
+        return rows <= condition.rows;
+    };
+    for (std::optional<std::string> begin = condition.range.begin; begin;) {
+        TRY(kv::ScanEnd end, database_->scan(job.partition, {*begin, condition.range.end}, nullptr,
+                                             limits_.scan_rows_max, count));
+        begin = std::move(end.resume);
+    }
+    const std::string begin = full_key(job.partition, condition.range.begin),
+                      end = full_key(job.partition, condition.range.end);
+    for (const auto& [key, value] : overlay)
+        if (value && key >= begin && key < end) ++rows;
+    return rows == condition.rows;
+}
+
+Result<bool> Committer::all_hold(const Job& job, const Overlay& overlay) const {
+    for (const Condition& condition : job.batch.conditions) {
+        TRY(const bool held, holds(job, condition, overlay));
+        if (!held) return false;
+    }
+    for (const RangeCondition& condition : job.batch.range_conditions) {
+        TRY(const bool held, holds(job, condition, overlay));
+        if (!held) return false;
+    }
+    return true;
 }
 
 Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay) {
@@ -248,12 +298,10 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
         return Committed{};
     }
     if (!has_partition(job.partition)) return fail(Code::not_found, "no such partition");
-    for (const Condition& condition : job.batch.conditions) {
-        TRY(const bool held, holds(job, condition, overlay));
-        if (!held) {
-            ++conflicts_;
-            return fail(Code::conflict);
-        }
+    TRY(const bool held, all_hold(job, overlay));
+    if (!held) {
+        ++conflicts_;
+        return fail(Code::conflict);
     }
     for (const Row& row : job.batch.puts) {
         std::string key = full_key(job.partition, row.key);

@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "kv/engine.h"
+#include "kv/journal_watches.h"
 #include "kv/rocksdb/current.h"
 #include "kv/rocksdb/recent_writes.h"
 
@@ -53,6 +54,9 @@ class Committer {
 
     bool has_partition(PartitionId partition) const;
     Moment moment() const { return recent_.now(); }
+    // Every journal entry up to it can be read, or never will.
+    Sequence visible_sequence() const { return visible_sequence_; }
+    JournalWatches& watches() { return watches_; }
     Stats stats() const;
 
   private:
@@ -65,10 +69,15 @@ class Committer {
     void run();
     bool take_group(std::vector<Job>& group);
     void commit_group(std::vector<Job> group);
+    void tell_watches(const std::vector<Job>& group,
+                      const std::vector<Result<Committed>>& outcomes);
     void add_all(const std::vector<Job>& group, ::rocksdb::WriteBatch& writes,
                  std::vector<Result<Committed>>& outcomes);
     Result<Committed> add(const Job& job, ::rocksdb::WriteBatch& writes, Overlay& overlay);
     Result<bool> holds(const Job& job, const Condition& condition, const Overlay& overlay) const;
+    Result<bool> holds(const Job& job, const RangeCondition& condition,
+                       const Overlay& overlay) const;
+    Result<bool> all_hold(const Job& job, const Overlay& overlay) const;
     Result<void> write(::rocksdb::WriteBatch& writes);
     Result<void> load();
     Result<void> prove();
@@ -78,6 +87,8 @@ class Committer {
     Current& current_;
     const Limits& limits_;
     Log& log_;
+    JournalWatches watches_;
+    std::atomic<Sequence> visible_sequence_ = 0;
     // The committer's thread only.
     Database* database_ = nullptr;
     Sequence last_sequence_ = 0;

@@ -125,6 +125,17 @@ void Engine::commit(PartitionId partition, Batch batch, CommitDone done) {
                                        .done = std::move(done)});
 }
 
+Result<Sequence> Engine::last_sequence(PartitionId partition) {
+    if (!implementation_->committer.has_partition(partition))
+        return fail(Code::not_found, "no such partition");
+    return implementation_->committer.visible_sequence();
+}
+
+std::unique_ptr<Watch> Engine::watch_journal(PartitionId partition,
+                                             std::function<void()> appended) {
+    return implementation_->committer.watches().add(partition, std::move(appended));
+}
+
 // By the committer like every write, synced, so that of all that was ever logged only the last
 // record may be torn (log_tail.h).
 Result<void> Engine::trim_journal(PartitionId partition, Sequence before) {

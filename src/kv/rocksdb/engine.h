@@ -51,6 +51,9 @@ class Engine final : public kv::Engine {
                                             std::size_t rows_max) override;
     Moment moment() const override;
     void commit(PartitionId partition, Batch batch, CommitDone done) override;
+    Result<Sequence> last_sequence(PartitionId partition) override;
+    std::unique_ptr<Watch> watch_journal(PartitionId partition,
+                                         std::function<void()> appended) override;
     Result<void> trim_journal(PartitionId partition, Sequence before) override;
     Result<void> verify_files(const FileVisitor& visit) override;
     void stop() override;

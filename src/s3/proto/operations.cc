@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "s3/proto/journal_request.h"
+
 namespace weir::s3 {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr auto table = std::to_array<OperationInfo>({
 #define WEIR_S3_OPERATION(name, method, implemented) {Operation::name, #name, method, implemented},
 #include "s3/proto/model_operations.inc"
 #undef WEIR_S3_OPERATION
+    {Operation::FollowJournal, "FollowJournal", "GET", true},
 });
 
 enum class Level : std::uint8_t { service, bucket, object };
@@ -103,6 +106,8 @@ Result<Operation> route(const RequestView& request) {
     const Level level = request.bucket.empty() ? Level::service
                         : request.key.empty()  ? Level::bucket
                                                : Level::object;
+    if (level == Level::service && request.method == "GET" && request.parameter(journal_parameter))
+        return Operation::FollowJournal;
     const auto end = std::end(routes);
     const auto found = std::find_if(std::begin(routes), end, [&](const Route& candidate) {
         return matches(candidate, level, request);

@@ -1,6 +1,6 @@
 #pragma once
-// The operations of S3, all of them, from the service model (tools/s3_model.py): their names,
-// whether Weir serves them, and which one a request asks for.
+// The operations of S3, all of them, from the service model (tools/s3_model.py), and Weir's own:
+// their names, whether Weir serves them, and which one a request asks for.
 //
 // Pure functions; safe from any thread.
 
@@ -18,11 +18,12 @@ enum class Operation : std::uint8_t {
 #define WEIR_S3_OPERATION(name, method, implemented) name,
 #include "s3/proto/model_operations.inc"
 #undef WEIR_S3_OPERATION
+    FollowJournal,  // Weir's own: docs/JOURNAL.md
 };
 
 struct OperationInfo {
     Operation operation;
-    std::string_view name;    // as AWS spells it, and as the enum does
+    std::string_view name;    // as AWS spells its own, and as the enum does
     std::string_view method;  // "PUT"
     bool implemented;         // no: the server answers 501 NotImplemented, naming it
 };

@@ -21,6 +21,7 @@
 #include "s3/proto/uri.h"
 #include "s3/server/authenticate.h"
 #include "s3/server/call.h"
+#include "s3/server/journal_streams.h"
 
 namespace weir::s3 {
 
@@ -31,6 +32,7 @@ struct Exchange {
     io::BufferPool& buffers;
     hash::LaneScheduler& lanes;
     io::ByteBudget& xml_memory;
+    JournalStreams& journal_streams;
     const Limits& limits;
     store::ObjectStore& store;
     std::string_view region;
@@ -58,9 +60,10 @@ struct Exchange {
 // The reply of a verb as an HTTP response.
 http::Response to_response(Reply reply);
 
-// GetObject and HeadObject, PutObject, UploadPart.
+// GetObject and HeadObject, PutObject, UploadPart, and the journal.
 net::Task<Result<http::Response>> get_object(Exchange& exchange);
 net::Task<Result<http::Response>> put_object(Exchange& exchange);
 net::Task<Result<http::Response>> upload_part(Exchange& exchange);
+net::Task<Result<http::Response>> follow_journal(Exchange& exchange);
 
 }  // namespace weir::s3

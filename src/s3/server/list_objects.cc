@@ -1,9 +1,35 @@
+#include <fmt/format.h>
+
+#include "base/bytes.h"
 #include "s3/proto/continuation_token.h"
 #include "s3/proto/model_list.h"
+#include "s3/proto/utf8.h"
 #include "s3/server/verbs.h"
 
 namespace weir::s3 {
 namespace {
+
+// TigrisFS's name for it, and its form.
+constexpr std::string_view list_metadata_header = "X-Tigris-List-Metadata";
+
+// What was sent as a header need not be what XML can hold: then it is as RFC 2047 has it.
+std::string xml_value(const std::string& bytes) {
+    return is_utf8_text(bytes) ? bytes : "=?UNKNOWN-8BIT?B?" + base64_encode(bytes) + "?=";
+}
+
+void add_metadata(const meta::ObjectHeaders& headers, ListedObject& listed) {
+    if (headers.has_content_type()) listed.content_type = xml_value(headers.content_type());
+    for (const meta::NamedValue& each : headers.user_metadata())
+        listed.metadata.push_back({.name = each.name(), .value = xml_value(each.value())});
+}
+
+Result<bool> wants_metadata(const Call& call) {
+    const std::optional<std::string_view> asked = call.view.header(list_metadata_header);
+    if (asked && *asked != "true" && *asked != "false")
+        return fail(Code::invalid_argument,
+                    fmt::format("The header {} must be true or false.", list_metadata_header));
+    return asked == "true";
+}
 
 ListedObject to_listed(const meta::ListedObject& object, const ListEncoding& encode,
                        const std::optional<Owner>& owner) {
@@ -64,6 +90,7 @@ Result<Reply> list_objects(const Call& call) {
 
 Result<Reply> list_objects_v2(const Call& call) {
     TRY(const ListObjectsV2Request request, parse<ListObjectsV2Request>(call.view));
+    TRY(const bool with_metadata, wants_metadata(call));
     TRY(const ListEncoding encode, ListEncoding::from(request.encoding_type));
     TRY(const std::size_t max_keys, page_size(request.max_keys, "max-keys"));
     TRY(const store::Bucket bucket, own_bucket(call, request));
@@ -79,6 +106,9 @@ Result<Reply> list_objects_v2(const Call& call) {
     ListObjectsV2Reply message;
     const bool with_owner = request.fetch_owner.value_or(false);
     fill(listing, encode, with_owner ? std::optional(owner_of(bucket)) : std::nullopt, message);
+    if (with_metadata)
+        for (std::size_t i = 0; i < listing.objects.size(); ++i)
+            add_metadata(listing.objects[i].record.headers(), message.contents[i]);
     message.name = request.bucket;
     message.prefix = encode(request.prefix.value_or(""));
     if (request.delimiter && !request.delimiter->empty())

@@ -115,6 +115,8 @@ net::Task<Result<http::Response>> Service::dispatch(Exchange& exchange) {
             co_return co_await put_object(exchange);
         case Operation::UploadPart:
             co_return co_await upload_part(exchange);
+        case Operation::FollowJournal:
+            co_return co_await follow_journal(exchange);
         default:
             break;
     }
@@ -195,6 +197,7 @@ net::Task<http::Response> Service::handle(const http::RequestHead& head, http::B
                       .buffers = parts_.buffers,
                       .lanes = parts_.lanes,
                       .xml_memory = parts_.xml_memory,
+                      .journal_streams = parts_.journal_streams,
                       .limits = parts_.limits,
                       .store = parts_.store,
                       .region = parts_.region,

@@ -20,6 +20,7 @@
 #include "io/byte_budget.h"
 #include "s3/server/authenticate.h"
 #include "s3/server/exchange.h"
+#include "s3/server/journal_streams.h"
 #include "s3/server/request_metrics.h"
 #include "store/object_store.h"
 
@@ -34,6 +35,7 @@ class Service final : public http::Handler {
         io::BufferPool& buffers;
         hash::LaneScheduler& lanes;
         io::ByteBudget& xml_memory;
+        JournalStreams& journal_streams;
         const Limits& limits;
         const Clock& clock;
         Log& log;
@@ -49,6 +51,7 @@ class Service final : public http::Handler {
     net::Task<http::Response> handle(const http::RequestHead& head,
                                      http::BodyReader& body) override;
     http::Response refuse(const Error& error) override;
+    void drain() override { parts_.journal_streams.close(); }
 
   private:
     net::Task<Result<http::Response>> run(Exchange& exchange);
