@@ -282,16 +282,15 @@ Result<void> Draft::keep() {
     const bool whole = bytes->whole();
     std::unique_ptr<cache::WriteFile> file = bytes->take();
     if (now.discarded || !whole) return file->remove();
-    return ground_.cache
-        .keep(std::move(file),
-              {.endpoint = ground_.client.endpoint().url(),
-               .bucket = ground_.bucket,
-               .key = now.key,
-               .etag = now.base->etag,
-               .version_id = now.base->version_id,
-               .size_bytes = now.base->bytes},
-              now.crc64nvme)
-        .transform([](const std::shared_ptr<cache::Entry>&) {});
+    TRY_VOID(ground_.cache.keep(std::move(file),
+                                {.endpoint = ground_.client.endpoint().url(),
+                                 .bucket = ground_.bucket,
+                                 .key = now.key,
+                                 .etag = now.base->etag,
+                                 .version_id = now.base->version_id,
+                                 .size_bytes = now.base->bytes},
+                                now.crc64nvme));
+    return {};
 }
 
 }  // namespace weir::mount

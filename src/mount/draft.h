@@ -119,7 +119,7 @@ class Draft {
         bool metadata_changed = false;
         bool discarded = false;
         bool described = false;  // as it is
-        std::optional<std::uint64_t> crc64nvme;  // of the last commit
+        std::optional<std::uint64_t> crc64nvme = {};  // of the last commit
     };
 
     State state() const EXCLUDES(mutex_);

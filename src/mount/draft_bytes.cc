@@ -151,13 +151,12 @@ Result<std::size_t> DraftBytes::read(std::uint64_t offset, std::span<std::byte> 
 std::vector<Span> DraftBytes::edges(Span span) const {
     const Span pages = pages_of(span, base_valid_bytes_);
     std::vector<Span> edges;
-    const auto add = [&](Span edge) {
-        edge.end = std::min(edge.end, base_valid_bytes_);
-        if (edge.bytes() == 0) return;
-        for (const Span& gap : local_.gaps(edge)) edges.push_back(gap);
-    };
-    add({pages.begin, span.begin});
-    add({span.end, pages.end});
+    for (const Span edge :
+         {Span{pages.begin, std::min(span.begin, pages.end)}, Span{span.end, pages.end}}) {
+        if (edge.bytes() == 0) continue;
+        const std::vector<Span> gaps = local_.gaps(edge);
+        edges.insert(edges.end(), gaps.begin(), gaps.end());
+    }
     return edges;
 }
 
