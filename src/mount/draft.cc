@@ -142,7 +142,12 @@ void Draft::note_write(DraftBytes& bytes, Span span) {
             ground_.clock.now();
         state_.metadata.mtime_given = false;
     }
-    const std::shared_ptr<PartUploader> uploader = uploader_for(bytes);
+    std::shared_ptr<PartUploader> uploader;
+    {
+        const MutexLock lock(mutex_);
+        uploader = uploader_;
+        if (!uploader) begin_upload(bytes);
+    }
     if (!uploader) return;
     for (std::uint64_t at = span.begin; at < span.end;) {
         const Slot slot = plan_.at(at);
@@ -153,10 +158,8 @@ void Draft::note_write(DraftBytes& bytes, Span span) {
 }
 
 // The first part goes once it is known that there will be a second.
-std::shared_ptr<PartUploader> Draft::uploader_for(const DraftBytes& bytes) {
-    const MutexLock lock(mutex_);
-    if (uploader_ || state_.discarded || bytes.size_bytes() <= ground_.limits.part_bytes)
-        return uploader_;
+void Draft::begin_upload(const DraftBytes& bytes) {
+    if (state_.discarded || bytes.size_bytes() <= ground_.limits.part_bytes) return;
     std::vector<Slot> whole;
     for (const Span& span : bytes.dirty_spans())
         for (std::uint64_t at = span.begin; at < span.end;) {
@@ -164,15 +167,18 @@ std::shared_ptr<PartUploader> Draft::uploader_for(const DraftBytes& bytes) {
             if (span.begin <= slot.span.begin && slot.span.end <= span.end) whole.push_back(slot);
             at = slot.span.end;
         }
-    if (whole.empty()) return nullptr;
+    if (whole.empty()) return;
     Result<client::ObjectHeaders> headers = upload_headers(state_.metadata);
-    if (!headers) return nullptr;  // commit() will say why
+    if (!headers) return;  // commit() will say why
+    make_uploader(*std::move(headers));
+    for (const Slot& slot : whole) uploader_->offer(slot);
+}
+
+void Draft::make_uploader(client::ObjectHeaders headers) {
     uploader_ = std::make_shared<PartUploader>(
         ground_.client, ground_.pool, ground_.limits.file_parallelism,
-        PartUploader::Target{ground_.bucket, state_.key, *std::move(headers)},
+        PartUploader::Target{ground_.bucket, state_.key, std::move(headers)},
         bytes_->file().descriptor());
-    for (const Slot& slot : whole) uploader_->offer(slot);
-    return uploader_;
 }
 
 void Draft::drop_upload() {
@@ -214,7 +220,7 @@ Result<void> Draft::truncate(std::uint64_t size_bytes) {
             ground_.clock.now();
         state_.metadata.mtime_given = false;
     }
-    if (uploader_ && size_bytes < before) uploader_->changed(plan_.at(size_bytes).number);
+    if (uploader_ && size_bytes < before) uploader_->changed_from(plan_.at(size_bytes).number);
     state_.described = state_.described && !state_.base;
     return {};
 }

@@ -129,7 +129,9 @@ class Draft {
     Result<std::shared_ptr<DraftBytes>> make_bytes() REQUIRES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
-    std::shared_ptr<PartUploader> uploader_for(const DraftBytes& bytes) EXCLUDES(mutex_);
+    // Where a part is whole, and not the only one.
+    void begin_upload(const DraftBytes& bytes) REQUIRES(mutex_);
+    void make_uploader(client::ObjectHeaders headers) REQUIRES(mutex_);
     void drop_upload() EXCLUDES(mutex_);
 
     // commit.cc. The gate is shut.

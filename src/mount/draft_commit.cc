@@ -123,11 +123,7 @@ Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call
     {
         TRY(client::ObjectHeaders headers, upload_headers(state.metadata));
         const MutexLock lock(mutex_);
-        if (!uploader_)
-            uploader_ = std::make_shared<PartUploader>(
-                ground_.client, ground_.pool, ground_.limits.file_parallelism,
-                PartUploader::Target{ground_.bucket, state.key, std::move(headers)},
-                file->file().descriptor());
+        if (!uploader_) make_uploader(std::move(headers));
         uploader = uploader_;
     }
     const std::vector<Piece> pieces = this->pieces(state, *file);

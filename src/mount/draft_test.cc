@@ -64,7 +64,8 @@ class Drafts : public ::testing::Test {
         return out;
     }
     ReadBase reader(const std::string& key, const ObjectVersion& version) {
-        return [this, key, version](std::uint64_t offset, std::span<std::byte> out) {
+        return [this, key, version](std::uint64_t offset,
+                                    std::span<std::byte> out) -> Result<void> {
             TRY_VOID(store.client().get_object({.bucket = bucket,
                                                 .key = key,
                                                 .version_id = version.version_id,

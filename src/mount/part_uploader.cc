@@ -39,6 +39,12 @@ void PartUploader::changed(unsigned part_number) {
     ++parts_[part_number].changes;
 }
 
+void PartUploader::changed_from(unsigned part_number) {
+    const MutexLock lock(mutex_);
+    for (auto part = parts_.lower_bound(part_number); part != parts_.end(); ++part)
+        ++part->second.changes;
+}
+
 std::uint64_t PartUploader::parts_sent() const {
     const MutexLock lock(mutex_);
     return sent_;

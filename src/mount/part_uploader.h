@@ -67,6 +67,8 @@ class PartUploader {
     // The part is whole. Sent in the background, once: if it changes after that, send() sends it.
     void offer(const Slot& slot) EXCLUDES(mutex_);
     void changed(unsigned part_number) EXCLUDES(mutex_);
+    // This part and all behind it.
+    void changed_from(unsigned part_number) EXCLUDES(mutex_);
 
     // All pieces are there as they are now when it returns. `call` is how each request is made.
     Result<void> send(const std::vector<Piece>& pieces, const std::optional<Base>& base,
