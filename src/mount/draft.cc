@@ -7,18 +7,20 @@
 
 namespace weir::mount {
 
-Draft::Draft(const DraftGround& ground, std::string key, std::optional<ObjectVersion> base,
-             DraftMetadata metadata)
+Draft::Draft(const DraftGround& ground, DraftStart start)
     : ground_(ground),
       plan_(ground.limits.part_bytes),
-      state_{.key = std::move(key), .base = std::move(base), .metadata = std::move(metadata)} {}
+      state_{.key = std::move(start.key),
+             .base = std::move(start.base),
+             .placeholder = start.placeholder,
+             .metadata = std::move(start.metadata)} {}
 
 Result<std::unique_ptr<Draft>> Draft::adopt(const DraftGround& ground,
                                             std::unique_ptr<cache::WriteFile> file) {
     TRY(DraftDescription left, read_description(file->info()));
     TRY(const std::uint64_t size_bytes, file->size_bytes());
-    auto draft =
-        std::make_unique<Draft>(ground, left.key, left.base, std::move(left.metadata));
+    auto draft = std::make_unique<Draft>(
+        ground, DraftStart{.key = left.key, .base = left.base, .metadata = left.metadata});
     const ReadBase reader = left.base ? ground.reader(left.key, *left.base) : ReadBase();
     TRY(std::shared_ptr<DraftBytes> bytes,
         DraftBytes::make(std::move(file), size_bytes, left.base_valid_bytes, reader));
@@ -112,11 +114,6 @@ Result<std::shared_ptr<DraftBytes>> Draft::make_bytes() {
 Result<void> Draft::write(std::uint64_t offset, std::span<const std::byte> bytes) {
     const Gate::Pass pass(writing_);
     return write_some(offset, bytes);
-}
-
-Result<void> Draft::append(std::span<const std::byte> bytes) {
-    const Gate::Shut alone(writing_);
-    return write_some(size_bytes(), bytes);
 }
 
 Result<void> Draft::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -232,15 +229,26 @@ void Draft::set_metadata(DraftMetadata metadata) {
     state_.described = false;
 }
 
-void Draft::renamed(std::string key, bool replaces, std::optional<ObjectVersion> base) {
+Result<void> Draft::rename(const Rename& rename) {
     const Gate::Shut alone(writing_);
+    const bool unsaved = changed();
+    const State before = state();
+    std::optional<ObjectVersion> base = before.base;
+    const bool moves = base && !(before.placeholder && unsaved);
+    if (moves) {
+        TRY(base, rename.move(*base));
+    } else if (base) {
+        TRY_VOID(rename.drop(*base));
+        base.reset();
+    }
     const MutexLock lock(mutex_);
-    state_.key = std::move(key);
-    state_.replaces = replaces;
-    if (base && bytes_ && state_.base && bytes_->base_valid_bytes() > 0)
-        bytes_->reread(ground_.reader(state_.key, *base));
+    state_.key = rename.key;
+    state_.replaces = !base && rename.replaces;
+    if (base && bytes_) bytes_->reread(ground_.reader(state_.key, *base));
     state_.base = std::move(base);
+    state_.placeholder = state_.placeholder && moves;
     state_.described = false;
+    return {};
 }
 
 void Draft::discard() {

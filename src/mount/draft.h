@@ -54,13 +54,23 @@ struct DraftMetadata {
     Attributes attributes = {};
     client::ObjectHeaders headers = {};  // what is not in the attributes
     bool mtime_given = false;            // by utimens(2), not by writing
+    // False: the object has headers that nobody looked at yet, and that are to stay.
+    bool headers_known = true;
+};
+
+// What a Draft begins from.
+struct DraftStart {
+    std::string key = {};
+    std::optional<ObjectVersion> base = {};  // nullopt: the store has no such object
+    // The object is one that open(2) with O_EXCL just made, so that nobody else does.
+    bool placeholder = false;
+    DraftMetadata metadata = {};
 };
 
 class Draft {
   public:
-    // A new file, or one that begins from `base`. Nothing happens in the store or on the disk.
-    Draft(const DraftGround& ground, std::string key, std::optional<ObjectVersion> base,
-          DraftMetadata metadata);
+    // Nothing happens in the store or on the disk.
+    Draft(const DraftGround& ground, DraftStart start);
     // What a process left behind (draft_description.h), with all bytes that it had written.
     static Result<std::unique_ptr<Draft>> adopt(const DraftGround& ground,
                                                 std::unique_ptr<cache::WriteFile> file);
@@ -79,8 +89,6 @@ class Draft {
 
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) EXCLUDES(mutex_);
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) EXCLUDES(mutex_);
-    // At the end as it is then.
-    Result<void> append(std::span<const std::byte> bytes) EXCLUDES(mutex_);
     // No byte of the range but zeros, as far as the file reaches.
     Result<void> zero(Span span) EXCLUDES(mutex_);
     Result<void> truncate(std::uint64_t size_bytes) EXCLUDES(mutex_);
@@ -89,10 +97,17 @@ class Draft {
     // The store has all of it, as it is now, when it returns.
     Result<ObjectVersion> commit(const client::Call& call = {}) EXCLUDES(mutex_);
 
-    // It has another name. `replaces`: whatever has that name in the store gives way; else nothing
-    // may be there. `base`: its object was renamed with it; nullopt: the store has none of it yet.
-    void renamed(std::string key, bool replaces, std::optional<ObjectVersion> base)
-        EXCLUDES(mutex_);
+    // It gets another name. `move` renames its object in the store and returns that, as it is then;
+    // it is not called where the store has none, or one that is no more than a name: then commit()
+    // makes the object under the new name, and `drop` removes that name. `replaces`: whatever has
+    // the new name in the store gives way to it; else nothing may be there.
+    struct Rename {
+        std::string key = {};
+        bool replaces = false;
+        std::function<Result<ObjectVersion>(const ObjectVersion&)> move = {};
+        std::function<Result<void>(const ObjectVersion&)> drop = {};
+    };
+    Result<void> rename(const Rename& rename) EXCLUDES(mutex_);
     // It was removed: from now on it is never committed, and those who have it open read and write
     // what is here. Its object may be gone: what was not read of it yet fails with stale then.
     void discard() EXCLUDES(mutex_);
@@ -115,6 +130,7 @@ class Draft {
         std::string key;
         std::optional<ObjectVersion> base;  // in the store, under `key`
         bool replaces = false;              // whatever has that key
+        bool placeholder = false;
         DraftMetadata metadata;
         bool metadata_changed = false;
         bool discarded = false;
@@ -134,7 +150,8 @@ class Draft {
     void make_uploader(client::ObjectHeaders headers) REQUIRES(mutex_);
     void drop_upload() EXCLUDES(mutex_);
 
-    // commit.cc. The gate is shut.
+    // draft_commit.cc. The gate is shut.
+    Result<void> look_at_headers(const client::Call& call);
     Result<ObjectVersion> commit_changes(const client::Call& call);
     Result<ObjectVersion> commit_metadata(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_at_once(const State& state, const client::Call& call);

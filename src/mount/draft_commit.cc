@@ -46,7 +46,24 @@ Result<ObjectVersion> Draft::commit(const client::Call& call) {
     return done;
 }
 
+// What a listing does not tell of an object, and a new version is to have too.
+Result<void> Draft::look_at_headers(const client::Call& call) {
+    const State now = state();
+    if (now.metadata.headers_known || !now.base) return {};
+    TRY(client::ObjectInfo found, ground_.client.head_object({.bucket = ground_.bucket,
+                                                              .key = now.key,
+                                                              .version_id = {},
+                                                              .if_match = now.base->etag,
+                                                              .if_none_match = {}},
+                                                             call));
+    const MutexLock lock(mutex_);
+    state_.metadata.headers = std::move(found.headers);
+    state_.metadata.headers_known = true;
+    return {};
+}
+
 Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
+    TRY_VOID(look_at_headers(call));
     const State now = state();
     const std::shared_ptr<DraftBytes> file = bytes();
     const std::uint64_t size = size_bytes();
@@ -202,6 +219,7 @@ void Draft::committed(const State& state, const ObjectVersion& version,
     if (bytes_) bytes_->rebase(reader);
     state_.base = version;
     state_.replaces = false;
+    state_.placeholder = false;
     state_.crc64nvme = crc64nvme;
     // Unless somebody set it meanwhile.
     state_.metadata_changed =

@@ -31,7 +31,11 @@ class Drafts : public ::testing::Test {
 
     std::unique_ptr<Draft> draft(const std::string& key,
                                  std::optional<ObjectVersion> base = std::nullopt) {
-        return std::make_unique<Draft>(ground, key, std::move(base), DraftMetadata{});
+        const bool known = !base;
+        return std::make_unique<Draft>(ground,
+                                       DraftStart{.key = key,
+                                                  .base = std::move(base),
+                                                  .metadata = {.headers_known = known}});
     }
     // The object as it is, to be written on.
     ObjectVersion version(const std::string& key) {
@@ -167,13 +171,13 @@ TEST_F(Drafts, AppendingSendsTheEndAlone) {
     store.put(bucket, "log", all);
     const auto file = draft("log", version("log"));
     const std::uint64_t before = store.client().stats().bytes_out;
-    ASSERT_TRUE(file->append(bytes_of("and more")));
+    write(*file, all.size(), "and more");
     all += "and more";
     commit(*file);
     EXPECT_LT(store.client().stats().bytes_out - before, 2 * part_bytes);
     EXPECT_TRUE(store.get(bucket, "log") == all);
     EXPECT_TRUE(read(*file, 10, 1000) == all.substr(10, 1000)) << "of the new version";
-    ASSERT_TRUE(file->append(bytes_of("!")));
+    write(*file, all.size(), "!");
     commit(*file);
     EXPECT_TRUE(store.get(bucket, "log") == all + "!");
 }
@@ -226,7 +230,7 @@ TEST_F(Drafts, ARenameWhileItIsWrittenMovesWhatWasSent) {
     const auto file = draft("temporary");
     const std::string all = noise(3 * part_bytes);
     write(*file, 0, all);
-    file->renamed("final", true, std::nullopt);
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
     commit(*file);
     EXPECT_EQ(file->parts_sent(), 3U);
     EXPECT_TRUE(store.get(bucket, "final") == all);
@@ -240,7 +244,7 @@ TEST_F(Drafts, ARenameDoesNotTouchWhoeverHasTheOldNameNow) {
     const auto file = draft("temporary");
     const std::string all = noise(2 * part_bytes);
     write(*file, 0, all);
-    file->renamed("final", false, std::nullopt);
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
     store.put(bucket, "temporary", "somebody");
     commit(*file);
     EXPECT_TRUE(store.get(bucket, "final") == all);
