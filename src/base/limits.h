@@ -170,6 +170,8 @@ struct MountLimits {
     std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
     std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
     std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file
+    // A file that is removed while it is open is fetched first, up to this size.
+    std::uint64_t save_bytes_max = 1 * GiB;
 
     // Following the journal (src/mount/follower.h).
     std::uint64_t journal_heartbeat_s = 2;    // asked for

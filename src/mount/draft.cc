@@ -52,8 +52,6 @@ std::uint64_t Draft::size_bytes() const {
 
 Attributes Draft::attributes() const { return state().metadata.attributes; }
 
-DraftMetadata Draft::metadata() const { return state().metadata; }
-
 std::optional<ObjectVersion> Draft::version() const { return state().base; }
 
 bool Draft::changed() const {
@@ -222,9 +220,9 @@ Result<void> Draft::truncate(std::uint64_t size_bytes) {
     return {};
 }
 
-void Draft::set_metadata(DraftMetadata metadata) {
+void Draft::change_metadata(const std::function<void(DraftMetadata&)>& change) {
     const MutexLock lock(mutex_);
-    state_.metadata = std::move(metadata);
+    change(state_.metadata);
     state_.metadata_changed = true;
     state_.described = false;
 }
@@ -251,11 +249,13 @@ Result<void> Draft::rename(const Rename& rename) {
     return {};
 }
 
-void Draft::discard() {
+Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& erase) {
     const Gate::Shut alone(writing_);
+    TRY_VOID(erase(version().has_value()));
     drop_upload();
     const MutexLock lock(mutex_);
     state_.discarded = true;
+    return {};
 }
 
 Result<void> Draft::describe() {
@@ -301,7 +301,7 @@ Result<void> Draft::keep() {
                                  .bucket = ground_.bucket,
                                  .key = now.key,
                                  .etag = now.base->etag,
-                                 .version_id = now.base->version_id,
+                                 .version_id = {},  // as Contents has it
                                  .size_bytes = now.base->bytes},
                                 now.crc64nvme));
     return {};

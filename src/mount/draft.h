@@ -81,7 +81,6 @@ class Draft {
     std::uint64_t size_bytes() const EXCLUDES(mutex_);
     // With the time of the last write.
     Attributes attributes() const EXCLUDES(mutex_);
-    DraftMetadata metadata() const EXCLUDES(mutex_);
     // The version of the store that it stands on; nullopt before the first commit of a new file.
     std::optional<ObjectVersion> version() const EXCLUDES(mutex_);
     // Is there anything that the store does not have?
@@ -92,7 +91,7 @@ class Draft {
     // No byte of the range but zeros, as far as the file reaches.
     Result<void> zero(Span span) EXCLUDES(mutex_);
     Result<void> truncate(std::uint64_t size_bytes) EXCLUDES(mutex_);
-    void set_metadata(DraftMetadata metadata) EXCLUDES(mutex_);
+    void change_metadata(const std::function<void(DraftMetadata&)>& change) EXCLUDES(mutex_);
 
     // The store has all of it, as it is now, when it returns.
     Result<ObjectVersion> commit(const client::Call& call = {}) EXCLUDES(mutex_);
@@ -108,9 +107,10 @@ class Draft {
         std::function<Result<void>(const ObjectVersion&)> drop = {};
     };
     Result<void> rename(const Rename& rename) EXCLUDES(mutex_);
-    // It was removed: from now on it is never committed, and those who have it open read and write
-    // what is here. Its object may be gone: what was not read of it yet fails with stale then.
-    void discard() EXCLUDES(mutex_);
+    // It is removed: `erase` takes its object, if it has one, from the store. From then on it is
+    // never committed, and those who have it open read and write what is here; what was not read
+    // of its object yet may fail with stale.
+    Result<void> discard(const std::function<Result<void>(bool in_store)>& erase) EXCLUDES(mutex_);
 
     // Nobody writes any more and all is committed: the file becomes the entry of its object, so
     // that it need not be fetched. Nothing where it does not hold every byte.

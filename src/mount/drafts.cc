@@ -30,6 +30,23 @@ std::shared_ptr<Draft> Drafts::of(NodeId node) const {
     return found == written_.end() ? nullptr : found->second.draft;
 }
 
+bool Drafts::alone(NodeId node) const {
+    const MutexLock lock(mutex_);
+    const auto found = written_.find(node);
+    return found != written_.end() && found->second.opens == 1;
+}
+
+std::vector<Drafts::Beneath> Drafts::beneath(const std::string& path) const {
+    const std::string prefix = environs_.store.folder_key(path);
+    std::vector<Beneath> all;
+    {
+        const MutexLock lock(mutex_);
+        for (const auto& [node, written] : written_) all.push_back({node, written.draft});
+    }
+    std::erase_if(all, [&](const Beneath& each) { return !each.draft->key().starts_with(prefix); });
+    return all;
+}
+
 Result<std::shared_ptr<Draft>> Drafts::open(NodeId node) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
@@ -198,6 +215,11 @@ void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
 }
 
 void Drafts::give_up(NodeId node, Draft& draft) {
+    if (draft.recovery_id().empty() && draft.version()) {
+        // Attributes that the caller was told are not set.
+        if (forget(node, draft) && on_settled_) on_settled_(node);
+        return;
+    }
     const Result<void> kept = draft.keep_for_recovery();
     if (kept)
         environs_.ground.log.error("{} is not in the store; what was written is kept: weir mount "

@@ -70,6 +70,15 @@ class Drafts {
     // Null if nobody writes it.
     std::shared_ptr<Draft> of(NodeId node) const EXCLUDES(mutex_);
 
+    // Does one open() hold it alone?
+    bool alone(NodeId node) const EXCLUDES(mutex_);
+    // Those of a folder and the folders in it.
+    struct Beneath {
+        NodeId node = 0;
+        std::shared_ptr<Draft> draft = {};
+    };
+    std::vector<Beneath> beneath(const std::string& path) const EXCLUDES(mutex_);
+
     // fsync(2): the store has it when it returns.
     Result<void> commit(NodeId node, const client::Call& call) EXCLUDES(mutex_);
     // close(2), of one of its descriptors.

@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "client/transfer.h"
+#include "io/blocking_pool.h"
 #include "mount/content.h"
+#include "mount/drafts.h"
 #include "mount/file_system.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
@@ -55,12 +58,17 @@ struct Mount::State {
     const MountOptions options;
     const Environs environs;
     const Store store;
+    const DraftLimits draft_limits;
     Freshness freshness;
+    io::BlockingPool uploads{draft_limits.upload_threads_max, draft_limits.upload_queue_max};
+    client::Transfers transfers{store.client, uploads};
     std::unique_ptr<Session> session;
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Listing> listing;
     std::unique_ptr<Contents> contents;
     std::unique_ptr<Fetcher> fetcher;
+    std::unique_ptr<DraftGround> draft_ground;
+    std::unique_ptr<Drafts> drafts;
     std::unique_ptr<FileSystem> file_system;
 };
 
@@ -72,6 +80,23 @@ void Mount::State::wire() {
     contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
     fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
                                         environs.log);
+    draft_ground = std::make_unique<DraftGround>(
+        DraftGround{.client = store.client,
+                    .transfers = transfers,
+                    .cache = environs.cache,
+                    .pool = uploads,
+                    .limits = draft_limits,
+                    .clock = environs.clock,
+                    .log = environs.log,
+                    .bucket = store.bucket,
+                    .reader = [this](const std::string& key, const ObjectVersion& version) {
+                        return contents->reader(key, version);
+                    }});
+    drafts = std::make_unique<Drafts>(Drafts::Environs{.ground = *draft_ground,
+                                                       .store = store,
+                                                       .tree = *tree,
+                                                       .limits = draft_limits,
+                                                       .async_close = options.async_close});
     file_system = std::make_unique<FileSystem>(
         Ground{.store = store,
                .limits = environs.limits,
@@ -81,6 +106,8 @@ void Mount::State::wire() {
                .listing = *listing,
                .contents = *contents,
                .fetcher = *fetcher,
+               .drafts = *drafts,
+               .transfers = transfers,
                .cache = environs.cache,
                .kernel = *session,
                .clock = environs.clock,
@@ -110,9 +137,21 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }
 
-Result<void> Mount::wait() { return state_->session->serve(*state_->file_system); }
+Result<void> Mount::wait() {
+    const Result<void> served = state_->session->serve(*state_->file_system);
+    const std::chrono::milliseconds time(state_->environs.limits.drain_timeout_ms);
+    const std::size_t left = state_->drafts->drain(time);
+    if (left > 0)
+        state_->environs.log.error("{} files are not in the store; weir mount --recover brings "
+                                   "them there",
+                                   left);
+    return served;
+}
 
-void Mount::stop() { state_->session->unmount(/*force=*/false); }
+void Mount::stop() {
+    state_->drafts->drain(std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms));
+    state_->session->unmount(/*force=*/false);
+}
 
 const MountOptions& Mount::options() const { return state_->options; }
 Tree::Counts Mount::tree_counts() const { return state_->tree->counts(); }

@@ -82,6 +82,7 @@ std::vector<Tree::Replaced> Tree::changed_elsewhere(std::string_view path,
             awaited.erase(awaited.begin(), own + 1);
             return replaced;
         }
+        if (get(found->second)->info.draft) get(found->second)->told = child->version.etag;
         // A key beside a folder of its name is hidden.
         if (get(found->second)->info.folder() && !marker) return replaced;
     }
@@ -119,7 +120,7 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
-    if (node->info.version.etag != version.etag) {
+    if (node->info.version.etag != version.etag && node->told != version.etag) {
         node->awaited.push_back(version.etag);
         if (node->awaited.size() > awaited_max) node->awaited.pop_front();
     }
@@ -177,7 +178,8 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     node->info.name = std::string(to_name);
     node->info.parent = to_folder;
     node->changed = moment_;
-    node->awaited.push_back(node->info.version.etag);  // the new key has it
+    // The new key has it, if anything has.
+    if (!node->info.version.etag.empty()) node->awaited.push_back(node->info.version.etag);
     if (node->awaited.size() > awaited_max) node->awaited.pop_front();
     to->folder->children.emplace(node->info.name, node->info.id);
     to->folder->absent.erase(node->info.name);
