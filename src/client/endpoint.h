@@ -30,6 +30,8 @@ struct Endpoint {
     std::string url() const;
     // What Host says for a request to `bucket` (may be empty).
     std::string host_header(std::string_view bucket) const;
+    // The host that such a request goes to.
+    std::string connect_host(std::string_view bucket) const;
     // Whether `bucket` can stand in a host name, which TLS certificates of *.host cover.
     bool in_host(std::string_view bucket) const;
 };

@@ -89,6 +89,8 @@ class S3Client {
     const ClientLimits& limits() const;
     io::BufferPool& buffers();
     ClientStats stats() const;
+    // Interrupted by stop().
+    const net::Interrupt& stopped() const;
     // Ends all calls, and all that come later, with cancelled.
     void stop();
     // Closes connections that rested longer than ClientLimits::connection_idle_ms; for its owner,

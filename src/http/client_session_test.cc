@@ -179,7 +179,7 @@ TEST(ClientSession, IsInterruptedByAnotherThread) {
     const ClientLimits limits;
     net::Interrupt outer;
     const net::Interrupt inner(&outer);
-    const auto session = session_to(peer.port(), limits, {.interrupt = &inner});
+    const auto session = session_to(peer.port(), limits, {.interrupts = {&inner}});
     std::thread other([&] { outer.interrupt(); });
     const auto reply = session->ask({.head = head_of("GET /")});
     other.join();

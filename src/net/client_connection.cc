@@ -40,22 +40,19 @@ struct Socket {
 };
 
 // One poll() of the descriptor and of whoever may interrupt; its revents, 0 after `timeout`.
-short poll_once(int descriptor, short events, const Interrupt* interrupt, milliseconds timeout) {
-    std::array<pollfd, interrupt_depth_max + 1> waits;
+short poll_once(int descriptor, short events, const Interrupts& interrupts, milliseconds timeout) {
+    std::array<pollfd, interrupts_max + 1> waits;
     waits[0] = {.fd = descriptor, .events = events, .revents = 0};
     nfds_t count = 1;
-    for (const Interrupt* at = interrupt; at != nullptr; at = at->parent()) {
-        CHECK(count < waits.size());
-        waits[count++] = {.fd = at->descriptor(), .events = POLLIN, .revents = 0};
-    }
+    for (const Interrupt* root : interrupts)
+        for (const Interrupt* at = root; at != nullptr; at = at->parent()) {
+            CHECK(count < waits.size());
+            waits[count++] = {.fd = at->descriptor(), .events = POLLIN, .revents = 0};
+        }
     const auto wait_ms = std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000);
     const int ready = ::poll(waits.data(), count, static_cast<int>(wait_ms));
     CHECK(ready >= 0 || errno == EINTR);
     return ready > 0 ? waits[0].revents : short{0};
-}
-
-bool interrupted(const Interrupt* interrupt) {
-    return interrupt != nullptr && interrupt->interrupted();
 }
 
 Error cancelled() { return Error(Code::cancelled, "the call was interrupted"); }
@@ -65,10 +62,10 @@ Result<void> finish_connect(int descriptor, milliseconds timeout, const Patience
     auto end = steady_clock::now() + timeout;
     if (patience.deadline) end = std::min(end, *patience.deadline);
     for (;;) {
-        if (interrupted(patience.interrupt)) return fail(cancelled());
+        if (interrupted(patience.interrupts)) return fail(cancelled());
         const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
         if (left.count() <= 0) return fail(Code::timeout, "no answer");
-        if (poll_once(descriptor, POLLOUT, patience.interrupt, left) == 0) continue;
+        if (poll_once(descriptor, POLLOUT, patience.interrupts, left) == 0) continue;
         int error = 0;
         socklen_t size = sizeof error;
         if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
@@ -106,7 +103,7 @@ Result<std::unique_ptr<ClientConnection>> ClientConnection::connect(const Peer& 
     TRY(const std::vector<SocketAddress> addresses, resolve(peer.host, peer.port));
     Error last(Code::unavailable, "it has no address");
     for (const SocketAddress& address : addresses) {
-        if (interrupted(patience.interrupt)) return fail(cancelled());
+        if (interrupted(patience.interrupts)) return fail(cancelled());
         const Result<int> descriptor = connect_to(address, connect_timeout, patience);
         if (!descriptor) {
             if (descriptor.error().code() == Code::cancelled) return fail(cancelled());
@@ -154,7 +151,7 @@ Result<void> ClientConnection::handshake(milliseconds timeout) {
 }
 
 Result<void> ClientConnection::waited(steady_clock::time_point now) {
-    if (interrupted(patience_.interrupt)) return fail(cancelled());
+    if (interrupted(patience_.interrupts)) return fail(cancelled());
     if (patience_.deadline && now >= *patience_.deadline)
         return fail(Code::timeout, "the call took too long");
     if (!stalled_since_) stalled_since_ = now;
@@ -175,7 +172,7 @@ Result<ClientConnection::Ready> ClientConnection::wait(Want want, bool or_readab
         if (gathers) left = std::min(left, gather_slice);
         const short wanted = want == Want::read ? POLLIN : POLLOUT;
         const auto events = static_cast<short>(wanted | (or_readable ? POLLIN : 0));
-        const short ready = poll_once(descriptor_, events, patience_.interrupt, left);
+        const short ready = poll_once(descriptor_, events, patience_.interrupts, left);
         if ((ready & (wanted | POLLERR | POLLHUP)) != 0) return Ready::yes;
         if ((ready & POLLIN) != 0) return Ready::peer_spoke;
         if (gathers) {
@@ -201,7 +198,7 @@ void ClientConnection::choose_low_water(std::uint64_t announced) {
 }
 
 Result<std::size_t> ClientConnection::read_some(std::span<std::byte> out, std::uint64_t announced) {
-    if (interrupted(patience_.interrupt)) return fail(cancelled());
+    if (interrupted(patience_.interrupts)) return fail(cancelled());
     for (;;) {
         const Result<Step> step = stream_->read(out);
         if (!step) return fail(of_peer(step.error()));
@@ -260,16 +257,16 @@ Result<bool> ClientConnection::wait_readable(milliseconds duration) {
     set_low_water_now(1);
     const auto end = steady_clock::now() + duration;
     for (;;) {
-        if (interrupted(patience_.interrupt)) return fail(cancelled());
+        if (interrupted(patience_.interrupts)) return fail(cancelled());
         const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
         if (left.count() <= 0) return false;
-        if (poll_once(descriptor_, POLLIN, patience_.interrupt, left) != 0) return true;
+        if (poll_once(descriptor_, POLLIN, patience_.interrupts, left) != 0) return true;
     }
 }
 
 bool ClientConnection::at_rest() {
     set_low_water_now(1);
-    if (poll_once(descriptor_, POLLIN, nullptr, milliseconds(0)) == 0) return true;
+    if (poll_once(descriptor_, POLLIN, {}, milliseconds(0)) == 0) return true;
     if (!tls_) return false;
     // Session tickets and key updates come unasked.
     std::byte unasked{};

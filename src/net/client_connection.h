@@ -3,7 +3,7 @@
 // them.
 //
 // Owned by its user; one thread at a time. Failure: unavailable where the peer cannot be reached or
-// has gone, timeout past the deadline or after a stall, cancelled by the Interrupt, access_denied
+// has gone, timeout past the deadline or after a stall, cancelled by an Interrupt, access_denied
 // for a certificate that is not trusted. After a failure it is of no use any more.
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct Peer {
 
 // How long its user waits, until it says otherwise.
 struct Patience {
-    const Interrupt* interrupt = nullptr;
+    Interrupts interrupts = {};
     std::chrono::milliseconds stall{30'000};  // without progress
     std::optional<std::chrono::steady_clock::time_point> deadline = {};
 };

@@ -6,6 +6,7 @@
 // Owned by whoever may want to stop; outlives the calls that it is given to, as its parent outlives
 // it. Safe from any thread.
 
+#include <array>
 #include <atomic>
 #include <chrono>
 
@@ -23,8 +24,6 @@ class Interrupt {
     // Once and for all.
     void interrupt();
     bool interrupted() const;
-    // False if it was cut short.
-    bool sleep_for(std::chrono::milliseconds duration) const;
 
     // For poll(): readable from the interruption on.
     int descriptor() const { return descriptor_; }
@@ -36,7 +35,13 @@ class Interrupt {
     std::atomic<bool> interrupted_ = false;
 };
 
-// How many of a chain, the given one included, a wait looks at; more is a bug.
-inline constexpr std::size_t interrupt_depth_max = 4;
+// Those that a call heeds; either may be null.
+using Interrupts = std::array<const Interrupt*, 2>;
+// How many there may be with all their parents; more is a bug.
+inline constexpr std::size_t interrupts_max = 8;
+
+bool interrupted(const Interrupts& interrupts);
+// False if it was cut short.
+bool sleep_unless(const Interrupts& interrupts, std::chrono::milliseconds duration);
 
 }  // namespace weir::net

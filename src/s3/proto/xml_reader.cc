@@ -33,6 +33,11 @@ pugi::xml_node first_named(pugi::xml_node from, std::string_view name) {
     return from;
 }
 
+pugi::xml_node first_element(pugi::xml_node from) {
+    while (from && from.type() != pugi::node_element) from = from.next_sibling();
+    return from;
+}
+
 // The number of "#13;" or "#xD;": a character that text may hold. S3 allows the control characters
 // that XML forbids, but not NUL, at which pugixml's strings would end: "a&#0;b" must not become the
 // key "a".
@@ -154,6 +159,14 @@ XmlElement XmlElement::child(std::string_view name) const {
 
 XmlElement XmlElement::next(std::string_view name) const {
     return XmlElement(first_named(pugi::xml_node(node_).next_sibling(), name).internal_object());
+}
+
+XmlElement XmlElement::first_child() const {
+    return XmlElement(first_element(pugi::xml_node(node_).first_child()).internal_object());
+}
+
+XmlElement XmlElement::next() const {
+    return XmlElement(first_element(pugi::xml_node(node_).next_sibling()).internal_object());
 }
 
 std::string XmlElement::text() const {

@@ -37,6 +37,9 @@ class XmlElement {
     // The first child of that name, and the next sibling of that name.
     XmlElement child(std::string_view name) const;
     XmlElement next(std::string_view name) const;
+    // Of any name.
+    XmlElement first_child() const;
+    XmlElement next() const;
     // All of its own text, child elements left out.
     std::string text() const;
 

@@ -1,0 +1,70 @@
+// The operations that list.
+
+#include "client/caller.h"
+#include "client/replies.h"
+#include "client/state.h"
+
+namespace weir::client {
+namespace {
+
+void add_if(Request& request, const std::string& name, const std::string& value) {
+    if (!value.empty()) request.add_query(name, value);
+}
+
+}  // namespace
+
+Result<ListBucketsReply> S3Client::list_buckets(const Call& call) {
+    TRY(const Answer answer, Caller(state_->core, {}, call).ask());
+    return parse_list_buckets(answer.body);
+}
+
+Result<ListObjectsReply> S3Client::list_objects(const ListObjectsRequest& request,
+                                                const Call& call) {
+    Request http{.bucket = request.bucket};
+    http.add_query("list-type", "2");
+    http.add_query("encoding-type", "url");
+    http.add_query("max-keys", std::to_string(request.max_keys));
+    add_if(http, "prefix", request.prefix);
+    add_if(http, "delimiter", request.delimiter);
+    add_if(http, "start-after", request.start_after);
+    add_if(http, "continuation-token", request.continuation_token);
+    TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
+    return parse_list_objects(answer.body);
+}
+
+Result<ListVersionsReply> S3Client::list_versions(const ListVersionsRequest& request,
+                                                  const Call& call) {
+    Request http{.bucket = request.bucket};
+    http.add_query("versions", "");
+    http.add_query("encoding-type", "url");
+    http.add_query("max-keys", std::to_string(request.max_keys));
+    add_if(http, "prefix", request.prefix);
+    add_if(http, "delimiter", request.delimiter);
+    add_if(http, "key-marker", request.key_marker);
+    add_if(http, "version-id-marker", request.version_id_marker);
+    TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
+    return parse_list_versions(answer.body);
+}
+
+Result<ListPartsReply> S3Client::list_parts(const ListPartsRequest& request, const Call& call) {
+    Request http{.bucket = request.bucket, .key = request.key};
+    http.add_query("uploadId", request.upload_id);
+    if (request.part_number_marker > 0)
+        http.add_query("part-number-marker", std::to_string(request.part_number_marker));
+    TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
+    return parse_list_parts(answer.body);
+}
+
+Result<ListUploadsReply> S3Client::list_uploads(const ListUploadsRequest& request,
+                                                const Call& call) {
+    Request http{.bucket = request.bucket};
+    http.add_query("uploads", "");
+    http.add_query("encoding-type", "url");
+    add_if(http, "prefix", request.prefix);
+    add_if(http, "key-marker", request.key_marker);
+    add_if(http, "upload-id-marker", request.upload_id_marker);
+    TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
+    return parse_list_uploads(answer.body);
+}
+
+}  // namespace weir::client
