@@ -25,12 +25,9 @@ struct ObjectVersion {
     std::uint64_t bytes = 0;
     UnixNanos last_modified = 0;
 
-    // Whether both hold the same bytes and metadata, as far as can be told: a listing tells no
-    // version id.
-    bool same(const ObjectVersion& other) const {
-        return etag == other.etag && bytes == other.bytes &&
-               (version_id.empty() || other.version_id.empty() || version_id == other.version_id) &&
-               last_modified / nanos_per_second == other.last_modified / nanos_per_second;
+    // Whether both hold the same bytes.
+    bool same_bytes(const ObjectVersion& other) const {
+        return etag == other.etag && bytes == other.bytes;
     }
 };
 

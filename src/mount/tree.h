@@ -48,6 +48,9 @@ class Tree {
     };
 
     Tree(Attributes root, std::size_t nodes_max);
+    ~Tree();
+    Tree(const Tree&) = delete;
+    Tree& operator=(const Tree&) = delete;
 
     Result<NodeInfo> node(NodeId id) const EXCLUDES(mutex_);
     // "a/b", without slashes at its ends; "" for the root. stale if it has no name any more.
@@ -89,28 +92,28 @@ class Tree {
                                            std::optional<Child> child, Moment asked,
                                            Freshness::Stamp stamp) EXCLUDES(mutex_);
 
-    // Somebody else changed a path ("a/b", for a folder "a/b/" too), or removed it: nullopt.
-    // Folders on the way that are not known stay so.
-    std::vector<Replaced> changed_elsewhere(std::string_view path, std::optional<Child> child)
+    // The journal says that a path ("a/b") has this object now, or (nullopt) none; `marker`: it is
+    // about the key "a/b/", which makes a folder. What this mount did itself is recognised.
+    // Folders that are not known stay so.
+    std::vector<Replaced> told(std::string_view path, bool marker, std::optional<Child> child)
         EXCLUDES(mutex_);
 
-    // One's own changes. The node of a new name; already_exists if it is one already.
+    // One's own changes, once the store has them. The node that has the name now: where the journal
+    // was faster, the one that it made.
     Result<NodeInfo> add(NodeId folder, Child child) EXCLUDES(mutex_);
-    // The node stays, its object is another or its attributes are.
+    // The node stays, its object is another.
     Result<void> set_version(NodeId id, const ObjectVersion& version) EXCLUDES(mutex_);
     Result<void> set_attributes(NodeId id, const Attributes& attributes) EXCLUDES(mutex_);
     Result<void> set_draft(NodeId id, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
     // The name is gone; the node stays for whoever has it open.
     Result<void> remove(NodeId folder, std::string_view name) EXCLUDES(mutex_);
-    // What had the new name loses it. With all that is beneath it.
+    // With all that is beneath it. What had the new name loses it.
     Result<void> rename(NodeId folder, std::string_view name, NodeId to_folder,
                         std::string_view to_name) EXCLUDES(mutex_);
-    // The name of a node with passthrough readers that is to have other bytes: from here on it is
-    // another node, with the same attributes and draft.
+    // For a node that the kernel reads by passthrough and that is to have other bytes: from here on
+    // its name is another node, with the same attributes, version and draft. Tell the kernel.
     Result<NodeInfo> renew(NodeId id) EXCLUDES(mutex_);
 
-    // Nothing that was listed counts any more: the next who asks makes the store be asked.
-    void distrust() EXCLUDES(mutex_);
     // Calls for each name that the kernel may know: to tell it that it does not count any more.
     void for_each_known_to_kernel(
         const std::function<void(NodeId folder, const std::string& name)>& call) const
@@ -135,8 +138,11 @@ class Tree {
     void put(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
-    void make_room() REQUIRES(mutex_);
-    static NodeInfo info(const Node& node);
+    void make_room(const Node& but) REQUIRES(mutex_);
+    void mark_removed(Node& folder, std::string_view name) REQUIRES(mutex_);
+    void doubt(Node& folder, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void told_gone(Node& folder, std::string_view name, bool marker,
+                   std::vector<Replaced>& replaced) REQUIRES(mutex_);
 
     const std::size_t nodes_max_;
     mutable Mutex mutex_;
@@ -145,9 +151,8 @@ class Tree {
     Moment moment_ GUARDED_BY(mutex_) = 1;
     std::size_t asking_ GUARDED_BY(mutex_) = 0;
     std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;
-
-  public:
-    ~Tree();
+    // Folders with names in Folder::removed.
+    std::vector<NodeId> with_removed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::mount
