@@ -46,7 +46,7 @@ int wait_for_word(int descriptor, pid_t child) {
 
 }  // namespace
 
-Result<Daemon::Detached> Daemon::detach() {
+Result<Detached> Daemon::detach() {
     int ends[2] = {};
     if (::pipe2(ends, O_CLOEXEC) != 0) return fail(errno_error("making a pipe", errno));
     std::fflush(nullptr);

@@ -14,14 +14,12 @@
 
 namespace weir::cli {
 
+struct Detached;
+
 class Daemon {
   public:
-    // In the child a Daemon. In the parent, once the child has said something or has ended, the
-    // exit code.
-    struct Detached {
-        std::optional<Daemon> child = {};
-        int exit_code = 0;
-    };
+    // Twice: in the child with a Daemon; in the parent, once the child has said something or has
+    // ended, with the exit code.
     static Result<Detached> detach();
 
     Daemon(Daemon&& other) noexcept : to_parent_(std::exchange(other.to_parent_, -1)) {}
@@ -39,6 +37,11 @@ class Daemon {
     bool tell(int code, std::string_view sentence);
 
     int to_parent_;
+};
+
+struct Detached {
+    std::optional<Daemon> child = {};
+    int exit_code = 0;
 };
 
 }  // namespace weir::cli

@@ -14,7 +14,7 @@ namespace {
 int exit_code_of(const std::function<void(Daemon&)>& child) {
     const pid_t command = ::fork();
     if (command == 0) {
-        Result<Daemon::Detached> detached = Daemon::detach();
+        Result<Detached> detached = Daemon::detach();
         if (!detached) ::_exit(99);
         if (!detached->child) ::_exit(detached->exit_code);
         child(*detached->child);
@@ -51,7 +51,7 @@ TEST(Daemon, TheChildHearsThatNobodyWaits) {
     ASSERT_EQ(::pipe(ends), 0);
     const pid_t command = ::fork();
     if (command == 0) {
-        Result<Daemon::Detached> detached = Daemon::detach();
+        Result<Detached> detached = Daemon::detach();
         if (!detached || !detached->child) ::_exit(98);
         const pid_t parent = ::getppid();
         ::kill(parent, SIGKILL);

@@ -40,7 +40,7 @@ int mount_in_foreground(const MountLine& line) {
 }
 
 int mount_in_background(const MountLine& line) {
-    Result<Daemon::Detached> detached = Daemon::detach();
+    Result<Detached> detached = Daemon::detach();
     if (!detached) return complain(detached.error().message(), mount_failed);
     if (!detached->child) return detached->exit_code;
     Daemon& daemon = *detached->child;
