@@ -47,6 +47,11 @@ inline constexpr std::size_t journal_line_bytes_max = 64 * KiB;
 inline constexpr std::size_t name_bytes_max = 255;            // of one component of a path
 inline constexpr std::size_t symlink_bytes_max = 4095;        // as PATH_MAX allows
 inline constexpr std::uint64_t mount_kernel_ttl_ms = 60'000;  // while the journal tells of changes
+inline constexpr std::uint64_t mount_memory_bytes = 192 * MiB;  // of buffers, by default
+inline constexpr std::uint64_t mount_memory_bytes_min = 32 * MiB;
+inline constexpr std::uint64_t mount_cache_bytes_min = 64 * MiB;
+inline constexpr std::uint64_t mount_log_bytes_max = 16 * MiB;  // of a log in a file, and once more
+inline constexpr unsigned umount_wait_s = 45;  // for the daemon to write what is under way
 
 struct Limits {
     // Connections and requests.
@@ -132,6 +137,7 @@ struct ClientLimits {
     unsigned hedge_percent = 5;
     std::size_t buffer_bytes = 1 * MiB;  // of the pool that a program gives its client
     std::size_t buffers_max = 192;
+    std::size_t buffer_queue_max = 1024;  // calls that wait for one; more fail with slow_down
 };
 
 // Files that are written through a mount (src/mount).

@@ -1,6 +1,8 @@
 #include "mount/changes.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,13 +10,10 @@ namespace weir::mount {
 namespace {
 
 // What the journal tells of an object. It tells no metadata: where there is some it is asked for.
-Child child_of(std::string_view path, const client::JournalObject& object,
+Child child_of(std::string_view path, Kind kind, const client::JournalObject& object,
                const AttributeDefaults& defaults) {
-    const bool folder = path.ends_with('/');
-    const std::string_view name = folder ? path.substr(0, path.size() - 1) : path;
-    return {.name = std::string(name.substr(name.rfind('/') + 1)),
-            .attributes = attributes_of({}, folder ? Kind::folder : Kind::file,
-                                        object.last_modified, defaults),
+    return {.name = std::string(path.substr(path.rfind('/') + 1)),
+            .attributes = attributes_of({}, kind, object.last_modified, defaults),
             .attributes_known = !object.metadata,
             // Its version is the journal's own, not the version id of a request.
             .version = {
@@ -31,19 +30,19 @@ void Changes::forget_names() {
     for (const auto& [folder, name] : names) kernel_.forget_name(folder, name);
 }
 
-void Changes::all_changed() {
-    tree_.distrust();
-    forget_names();
-}
+void Changes::all_changed() { forget_names(); }
 
 void Changes::lost() { forget_names(); }
 
 void Changes::changed(const client::JournalEntry& entry) {
     if (!entry.key.starts_with(store_.prefix) || entry.key.size() == store_.prefix.size()) return;
-    const std::string_view path = std::string_view(entry.key).substr(store_.prefix.size());
+    std::string_view path = std::string_view(entry.key).substr(store_.prefix.size());
+    const bool marker = path.ends_with('/');
+    if (marker) path.remove_suffix(1);
     std::optional<Child> child;
-    if (entry.current) child = child_of(path, *entry.current, defaults_);
-    for (const Tree::Replaced& replaced : tree_.changed_elsewhere(path, std::move(child)))
+    if (entry.current)
+        child = child_of(path, marker ? Kind::folder : Kind::file, *entry.current, defaults_);
+    for (const Tree::Replaced& replaced : tree_.told(path, marker, std::move(child)))
         kernel_.forget_name(replaced.folder, replaced.name);
 }
 

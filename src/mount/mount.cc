@@ -4,13 +4,19 @@
 
 #include <utility>
 
+#include "base/mutex.h"
 #include "client/transfer.h"
 #include "io/blocking_pool.h"
+#include "mount/changes.h"
 #include "mount/content.h"
 #include "mount/drafts.h"
+#include "mount/fetcher.h"
 #include "mount/file_system.h"
+#include "mount/follower.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
+#include "mount/session.h"
+#include "mount/tree.h"
 
 namespace weir::mount {
 namespace {
@@ -54,6 +60,8 @@ struct Mount::State {
 
     // Everything that stands on the session.
     void wire();
+    // What is written is in the store, or kept for another process, within the limit.
+    void drain() const;
 
     const MountOptions options;
     const Environs environs;
@@ -70,6 +78,11 @@ struct Mount::State {
     std::unique_ptr<DraftGround> draft_ground;
     std::unique_ptr<Drafts> drafts;
     std::unique_ptr<FileSystem> file_system;
+    std::unique_ptr<Changes> changes;
+    Mutex mutex;
+    ConditionVariable changed;
+    bool served GUARDED_BY(mutex) = false;      // the kernel asks no more
+    std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
 };
 
 void Mount::State::wire() {
@@ -113,11 +126,28 @@ void Mount::State::wire() {
                .clock = environs.clock,
                .log = environs.log,
                .read_only = options.read_only || options.as_of.has_value()});
+    changes = std::make_unique<Changes>(store, defaults, *tree, *session);
+    follower = std::make_unique<JournalFollower>(JournalFollower::Parts{.client = environs.client,
+                                                                        .bucket = store.bucket,
+                                                                        .prefix = store.prefix,
+                                                                        .freshness = freshness,
+                                                                        .listener = *changes,
+                                                                        .limits = environs.limits,
+                                                                        .log = environs.log});
+}
+
+void Mount::State::drain() const {
+    const std::size_t left =
+        drafts->drain(std::chrono::milliseconds(environs.limits.drain_timeout_ms));
+    if (left > 0)
+        environs.log.error("{} files are not in the store: weir mount --recover brings them there",
+                           left);
 }
 
 Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Mount::~Mount() {
+    state_->follower->stop();
     state_->fetcher->stop();
     // The kernel's requests have ended: nobody calls what goes now.
 }
@@ -133,30 +163,65 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();
+    if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }
 
 Result<void> Mount::wait() {
     const Result<void> served = state_->session->serve(*state_->file_system);
-    const std::chrono::milliseconds time(state_->environs.limits.drain_timeout_ms);
-    const std::size_t left = state_->drafts->drain(time);
-    if (left > 0)
-        state_->environs.log.error("{} files are not in the store; weir mount --recover brings "
-                                   "them there",
-                                   left);
+    state_->drain();
+    const MutexLock lock(state_->mutex);
+    state_->served = true;
+    state_->changed.notify_all();
     return served;
 }
 
 void Mount::stop() {
-    state_->drafts->drain(std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms));
+    // What is written and not closed yet goes to the store too.
+    state_->drain();
     state_->session->unmount(/*force=*/false);
+    const auto until = std::chrono::steady_clock::now() +
+                       std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);
+    const MutexLock lock(state_->mutex);
+    // Files that are open keep it alive.
+    while (!state_->served && std::chrono::steady_clock::now() < until)
+        state_->changed.wait_for(state_->mutex, std::chrono::milliseconds(100));
+    if (!state_->served) state_->session->unmount(/*force=*/true);
 }
 
 const MountOptions& Mount::options() const { return state_->options; }
-Tree::Counts Mount::tree_counts() const { return state_->tree->counts(); }
-Fetcher::Stats Mount::fetch_stats() const { return state_->fetcher->stats(); }
-std::size_t Mount::open_files() const { return state_->file_system->open_files(); }
-bool Mount::passthrough() const { return state_->session->passthrough(); }
+
+MountStatus Mount::status() const {
+    const State& state = *state_;
+    const Tree::Counts nodes = state.tree->counts();
+    const FileSystem::Counts files = state.file_system->counts();
+    const Fetcher::Stats fetched = state.fetcher->stats();
+    const cache::Cache::Usage usage = state.environs.cache.usage();
+    MountStatus status{.folder = state.options.folder,
+                       .endpoint = state.store.client.endpoint().url(),
+                       .read_only = state.options.read_only || state.options.as_of,
+                       .passthrough = state.session->passthrough(),
+                       .journal = state.follower->status(),
+                       .client = state.store.client.stats(),
+                       .nodes = nodes.nodes,
+                       .nodes_of_kernel = nodes.looked_up,
+                       .open_files = files.open_files,
+                       .hidden_keys = state.listing->hidden_keys(),
+                       .hit_bytes = files.hit_bytes,
+                       .missed_bytes = files.missed_bytes,
+                       .passthrough_opens = files.passthrough_opens,
+                       .fetched_ahead_bytes = fetched.bytes,
+                       .fetch_failures = fetched.failures,
+                       .waiting_files = fetched.waiting,
+                       .cache_bytes = usage.used_bytes,
+                       .cache_bytes_max = usage.bytes_max,
+                       .evicted_bytes = usage.evicted.bytes};
+    for (const Fetcher::Progress& each : fetched.fetching)
+        status.fetching.push_back({.path = each.key.substr(state.store.prefix.size()),
+                                   .done_bytes = each.done_bytes,
+                                   .bytes = each.bytes});
+    return status;
+}
 
 }  // namespace weir::mount

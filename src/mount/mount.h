@@ -19,9 +19,7 @@
 #include "cache/cache.h"
 #include "client/s3_client.h"
 #include "mount/attributes.h"
-#include "mount/fetcher.h"
-#include "mount/session.h"
-#include "mount/tree.h"
+#include "mount/status.h"
 
 namespace weir::mount {
 
@@ -63,10 +61,8 @@ class Mount {
     void stop();
 
     const MountOptions& options() const;
-    Tree::Counts tree_counts() const;
-    Fetcher::Stats fetch_stats() const;
-    std::size_t open_files() const;
-    bool passthrough() const;
+    // What the mount itself knows of it; the rest is for who asks to fill in.
+    MountStatus status() const;
 
   private:
     struct State;

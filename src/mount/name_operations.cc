@@ -24,7 +24,8 @@ void lookup(fuse_req_t request, fuse_ino_t folder, const char* name) {
     if (!looked->found) {
         // Node 0: there is none, and that may be believed.
         if (looked->believe.count() == 0) return void(fuse_reply_err(request, ENOENT));
-        const fuse_entry_param none{.entry_timeout = seconds(looked->believe)};
+        fuse_entry_param none{};
+        none.entry_timeout = seconds(looked->believe);
         return void(fuse_reply_entry(request, &none));
     }
     const fuse_entry_param entry = entry_of(*looked->found);
@@ -148,6 +149,7 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
     Answering answering(answers.interrupts, request);
     FolderReply reply(request, size, plus);
     const MutexLock lock(folder.mutex);
+    std::vector<std::string>& names = folder.names;
     for (off_t dot = from; dot < 2; ++dot) {
         fuse_entry_param entry{};
         entry.attr.st_ino = node;
@@ -155,20 +157,20 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > folder.names.size()) return void(fuse_reply_err(request, EINVAL));
-    folder.names.resize(given);
+    if (given > names.size()) return void(fuse_reply_err(request, EINVAL));
+    names.resize(given);
     std::vector<NodeId> counted;
     const auto take = [&](const Answered& answered) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more
-        const off_t position = static_cast<off_t>(folder.names.size()) + 3;
+        const off_t position = static_cast<off_t>(names.size()) + 3;
         if (!reply.add(answered.node.name, entry, position)) return false;
-        folder.names.push_back(answered.node.name);
+        names.push_back(answered.node.name);
         if (plus && known) counted.push_back(answered.node.id);
         return true;
     };
-    const std::string after = folder.names.empty() ? std::string() : folder.names.back();
+    const std::string after = names.empty() ? std::string() : names.back();
     const auto read = answers.file_system->readdir(node, after, plus, take, answering.call());
     answering.done();
     const bool sent = read ? reply.send() == 0 : (reply_error(request, read.error()), false);
