@@ -77,11 +77,13 @@ Result<bool> ClientSession::await_continue(const Outgoing& request) {
 const ReplyHead* ClientSession::begin_body(const Outgoing& request) {
     const ReplyHead& head = parser_.head();
     body_.begin(head, request.is_head || !may_have_body(head.status));
+    awaits_reply_ = false;
     if (!head.keep_alive || body_.ends_by_close()) keeps_ = false;
     return &head;
 }
 
 Result<const ReplyHead*> ClientSession::ask(const Outgoing& request) {
+    awaits_reply_ = true;
     reply_began_ = false;
     body_sent_ = false;
     connection_->watch_peer(true);

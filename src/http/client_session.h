@@ -47,7 +47,9 @@ class ClientSession {
     // How much of the request's body was handed to the kernel.
     bool body_sent() const { return body_sent_; }
     // Can another request follow? The reply's body must have been read to its end.
-    bool reusable() const { return keeps_ && body_.at_end() && buffer_.bytes().empty(); }
+    bool reusable() const {
+        return !awaits_reply_ && keeps_ && body_.at_end() && buffer_.bytes().empty();
+    }
     // The same of one that rested.
     bool at_rest() { return reusable() && connection_->at_rest(); }
 
@@ -64,6 +66,7 @@ class ClientSession {
     ReceiveBuffer buffer_;
     ReplyParser parser_;
     ReplyBody body_;
+    bool awaits_reply_ = false;
     bool reply_began_ = false;
     bool body_sent_ = false;
     bool keeps_ = true;

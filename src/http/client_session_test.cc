@@ -172,6 +172,7 @@ TEST(ClientSession, GivesUpOnAServerThatSaysNothing) {
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error().code(), Code::timeout);
     EXPECT_FALSE(session->reply_began());
+    EXPECT_FALSE(session->reusable()) << "its reply may still come";
 }
 
 TEST(ClientSession, IsInterruptedByAnotherThread) {
