@@ -70,6 +70,7 @@ constexpr std::array<CodeInfo, code_count> table{{
     {Code::already_exists, "already_exists", 409, "InvalidRequest", EEXIST, false, "It exists already."},
     {Code::other_device, "other_device", 400, "InvalidRequest", EXDEV, false, "It cannot be renamed in one step."},
     {Code::no_attribute, "no_attribute", 404, "NotFound", ENODATA, false, "It has no such attribute."},
+    {Code::no_such_offset, "no_such_offset", 416, "InvalidRange", ENXIO, false, "The file is not that long."},
     {Code::not_supported, "not_supported", 501, "NotImplemented", ENOTSUP, false, "A bucket has no such thing."},
     {Code::not_permitted, "not_permitted", 403, "AccessDenied", EPERM, false, "Operation not permitted."},
     {Code::journal_gone, "journal_gone", 410, "JournalGone", ESTALE, false, "The journal no longer holds what follows that sequence. List the bucket, and follow it from the sequence given here."},

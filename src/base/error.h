@@ -74,6 +74,7 @@ enum class Code : std::uint8_t {
     already_exists,
     other_device,  // cannot be renamed in one step
     no_attribute,
+    no_such_offset,  // of lseek(2)
     not_supported,
     not_permitted,
     // Ours.

@@ -45,6 +45,7 @@ inline constexpr std::size_t journal_line_bytes_max = 64 * KiB;
 
 // The mount (src/mount).
 inline constexpr std::size_t name_bytes_max = 255;            // of one component of a path
+inline constexpr std::size_t symlink_bytes_max = 4095;        // as PATH_MAX allows
 inline constexpr std::uint64_t mount_kernel_ttl_ms = 60'000;  // while the journal tells of changes
 inline constexpr std::uint64_t mount_memory_bytes = 192 * MiB;  // of buffers, by default
 inline constexpr std::uint64_t mount_memory_bytes_min = 32 * MiB;

@@ -38,6 +38,8 @@ class Content {
     // Null where the cache could not make one.
     const std::shared_ptr<cache::Entry>& entry() const { return entry_; }
     bool complete() const { return entry_ && entry_->complete() && !entry_->dropped(); }
+    // The cache found that it is not what the store says; whoever opens it again gets it anew.
+    bool dropped() const { return entry_ && entry_->dropped(); }
 
     // As pread(2): fewer than asked for only at the end.
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
@@ -48,6 +50,8 @@ class Content {
     // Fetches the missing blocks of the range that nobody else fetches; how many bytes came. For
     // whoever reads and for Fetcher's threads.
     Result<std::uint64_t> fetch(cache::ByteRange range, const client::Call& call);
+    // What the store says that the checksum of the whole is, for the cache to compare.
+    Result<void> learn_checksum(cache::Cache& cache, const client::Call& call);
     // Once the object was renamed by this mount: it is asked for by that key.
     void set_key(std::string key) EXCLUDES(mutex_);
 
@@ -56,6 +60,10 @@ class Content {
                              const client::Call& call);
     Result<void> read_through(std::uint64_t offset, std::span<std::byte> out,
                               const client::Call& call);
+    // One GET, by version id once the object is another.
+    Result<void> get(cache::ByteRange range, const client::PieceSink& sink,
+                     const client::Call& call);
+    Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
     client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
 
     const Store& store_;
@@ -63,6 +71,7 @@ class Content {
     const std::shared_ptr<cache::Entry> entry_;
     mutable Mutex mutex_;
     std::string key_ GUARDED_BY(mutex_);
+    std::string version_id_ GUARDED_BY(mutex_);  // empty: the current one, if it still is that
 };
 
 // The Content of each node that somebody has open or fetches; each once.

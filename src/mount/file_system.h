@@ -1,7 +1,7 @@
 #pragma once
 // A bucket as a file system: what the kernel asks, as methods that return what it is answered. It
 // knows nothing of FUSE's wire format; session.h turns requests into calls and results into
-// replies. A verb is a file of its name.
+// replies.
 //
 // Owned by Mount; every method is safe from any thread and may wait for the store, until `call`'s
 // interrupt. Failure: an Error whose errno (errno.h) is what the caller of the system call sees.
@@ -111,14 +111,18 @@ class FileSystem {
     // Size and times of a draft are those that count.
     struct stat stat_of(const NodeInfo& node) const;
     Answered answered(NodeInfo node, Freshness::Stamp stamp) const;
-    Result<NodeInfo> known(NodeId node, const client::Call& call);
+    struct Fresh {
+        NodeInfo node;
+        Freshness::Stamp stamp;
+    };
+    Result<Fresh> fresh(NodeId node, const client::Call& call);
 
     Result<Opened> open_to_read(const NodeInfo& node, int flags, const client::Call& call);
-    // Counts an open of the node in the kernel's terms; which it is to be.
-    Opened count_open(NodeId node, const std::shared_ptr<Content>& content) EXCLUDES(modes_mutex_);
-    void count_release(const OpenFile& file) EXCLUDES(modes_mutex_);
+    // Counts an open of the node that reads, as the kernel is to treat it (KernelMode).
+    Opened count_open(NodeId node, const Content& content) EXCLUDES(modes_mutex_);
+    void count_release(NodeId node, OpenMode mode) EXCLUDES(modes_mutex_);
 
-    const Ground& ground_;
+    const Ground ground_;
     OpenFiles open_files_;
     Mutex modes_mutex_;
     std::unordered_map<NodeId, KernelMode> modes_ GUARDED_BY(modes_mutex_);

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/log.h"
@@ -51,9 +52,13 @@ class Listing {
   private:
     struct Asking;
 
-    Result<void> ask_whole(NodeId folder, const client::Call& call);
-    Result<bool> ask_first_page(NodeId folder, const client::Call& call);
+    // Whoever comes first asks, the others wait for what he finds.
+    Result<void> ask_once(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    // All of a folder; only its first page unless `whole`, which may be all.
+    Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
+    bool large(NodeId folder) const EXCLUDES(mutex_);
+    void set_large(NodeId folder, bool large) EXCLUDES(mutex_);
     void tell_kernel(const std::vector<Tree::Replaced>& replaced);
     void count_hidden(const std::vector<std::string>& keys);
 
@@ -64,7 +69,10 @@ class Listing {
     Kernel& kernel_;
     Log& log_;
     std::atomic<std::uint64_t> hidden_ = 0;
-    Mutex mutex_;
+    mutable Mutex mutex_;
+    ConditionVariable answered_;
+    // Folders of more than a page, of which a name is asked for alone.
+    std::unordered_set<NodeId> large_ GUARDED_BY(mutex_);
     // Folders that a thread is asking the store about.
     std::unordered_map<NodeId, std::shared_ptr<Asking>> asking_ GUARDED_BY(mutex_);
 };

@@ -21,6 +21,7 @@
 #include "mount/attributes.h"
 #include "mount/fetcher.h"
 #include "mount/session.h"
+#include "mount/status.h"
 #include "mount/tree.h"
 
 namespace weir::mount {
@@ -63,10 +64,8 @@ class Mount {
     void stop();
 
     const MountOptions& options() const;
-    Tree::Counts tree_counts() const;
-    Fetcher::Stats fetch_stats() const;
-    std::size_t open_files() const;
-    bool passthrough() const;
+    // All but what only the program knows: times, the cache's folder, its own memory.
+    MountStatus status() const;
 
   private:
     struct State;

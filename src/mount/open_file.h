@@ -16,12 +16,15 @@ class Draft;
 
 using FileHandle = std::uint64_t;
 
+// How the kernel treats it; uncounted: FOPEN_DIRECT_IO alone.
+enum class OpenMode : std::uint8_t { uncounted, cached, passthrough };
+
 struct OpenFile {
     NodeId node = 0;
     int flags = 0;                          // of open(2)
     std::shared_ptr<Content> content = {};  // null for a file that is being written
     std::shared_ptr<Draft> draft = {};      // null for one that is only read
-    bool counted_as_passthrough = false;    // else, if it is counted at all, as cached
+    OpenMode mode = OpenMode::uncounted;
 };
 
 // How the kernel has a node open: through its cache, or by passthrough; it allows one of them at a
@@ -48,6 +51,7 @@ class OpenFiles {
     // From now on the handle writes.
     Result<void> set_draft(FileHandle handle, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
     std::size_t count() const EXCLUDES(mutex_);
+    bool any_of(NodeId node) const EXCLUDES(mutex_);
 
   private:
     const std::size_t files_max_;

@@ -2,7 +2,7 @@
 // The bucket, or the part of it below a prefix, that is mounted: which key a path has, and what is
 // asked of it.
 //
-// Owned by Mount; constant, so safe from any thread. Failure: as S3Client's.
+// Owned by Mount; safe from any thread. Failure: as S3Client's.
 
 #include <optional>
 #include <string>

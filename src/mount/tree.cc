@@ -215,8 +215,9 @@ void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
     const bool same_kind = old->info.folder() == (child.attributes.kind == Kind::folder);
     if (same_kind && (old->info.folder() || old->info.version.same_bytes(child.version))) {
         const bool newer = old->info.version.last_modified != child.version.last_modified;
-        // HEAD may have told more than a listing tells.
-        if (!child.attributes_known && old->info.attributes_known && !newer) return;
+        // HEAD, or a folder's own listing, may have told more than that of its parent.
+        const bool tells_less = !child.attributes_known && old->info.attributes_known;
+        if (tells_less && (!newer || child.version.etag.empty())) return;
         if (old->info.attributes != child.attributes)
             replaced.push_back(
                 {.folder = folder.info.id, .name = child.name, .old_node = old->info.id});
@@ -288,6 +289,25 @@ Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_vi
     if (in.absent.size() >= absent_names_max) in.absent.clear();
     in.absent.insert_or_assign(std::string(name), stamp);
     return replaced;
+}
+
+void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr || node->changed > asked || node->info.draft) return;
+    if (node->info.folder() != (attributes.kind == Kind::folder)) return;
+    node->info.attributes = attributes;
+    node->info.attributes_known = true;
+}
+
+void Tree::distrust() {
+    const MutexLock lock(mutex_);
+    for (auto& [id, node] : nodes_) {
+        node->stamp = {};
+        if (!node->folder) continue;
+        node->folder->whole = {};
+        node->folder->absent.clear();
+    }
 }
 
 // Past the bound, what the kernel does not know and nobody needs goes, but for one folder's.
