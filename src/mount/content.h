@@ -6,6 +6,7 @@
 // Shared by its readers; safe from any thread. Where the cache has no room, bytes are fetched for
 // the reader alone.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -38,6 +39,11 @@ class Content {
     // Null where the cache could not make one.
     const std::shared_ptr<cache::Entry>& entry() const { return entry_; }
     bool complete() const { return entry_ && entry_->complete() && !entry_->dropped(); }
+    // Of the range, as far as the file goes.
+    bool present(std::uint64_t offset, std::uint64_t length) const {
+        return entry_ && offset < bytes() &&
+               entry_->present({offset, std::min(length, bytes() - offset)});
+    }
     // The cache found that it is not what the store says; whoever opens it again gets it anew.
     bool dropped() const { return entry_ && entry_->dropped(); }
 

@@ -63,12 +63,14 @@ std::size_t FetchQueue::size() const {
     return size;
 }
 
-std::vector<std::string> FetchQueue::names() const {
-    std::vector<std::string> names;
+std::vector<std::shared_ptr<Content>> FetchQueue::contents() const {
+    std::vector<std::shared_ptr<Content>> contents;
     for (const Queue& queue : queues_)
         for (const auto& task : queue)
-            if (task->content) names.push_back(task->content->key());
-    return names;
+            if (task->content && task->content->entry() &&
+                std::ranges::find(contents, task->content) == contents.end())
+                contents.push_back(task->content);
+    return contents;
 }
 
 void FetchQueue::clear() {

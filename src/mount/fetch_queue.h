@@ -49,7 +49,7 @@ class FetchQueue {
     std::optional<Work> take(std::uint64_t part_bytes);
 
     std::size_t size() const;
-    std::vector<std::string> names() const;
+    std::vector<std::shared_ptr<Content>> contents() const;
     void clear();
 
   private:

@@ -218,7 +218,10 @@ Fetcher::Stats Fetcher::stats() const {
     const MutexLock lock(mutex_);
     Stats stats = stats_;
     stats.waiting = queue_.size();
-    stats.fetching = queue_.names();
+    for (const auto& content : queue_.contents())
+        stats.fetching.push_back({.key = content->key(),
+                                  .done_bytes = content->entry()->present_bytes(),
+                                  .bytes = content->bytes()});
     return stats;
 }
 

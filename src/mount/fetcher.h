@@ -30,11 +30,16 @@ namespace weir::mount {
 
 class Fetcher {
   public:
+    struct Progress {
+        std::string key = {};
+        std::uint64_t done_bytes = 0;
+        std::uint64_t bytes = 0;
+    };
     struct Stats {
         std::uint64_t bytes = 0;  // fetched ahead
         std::uint64_t failures = 0;
         std::size_t waiting = 0;  // files
-        std::vector<std::string> fetching = {};
+        std::vector<Progress> fetching = {};
     };
 
     Fetcher(Contents& contents, Listing& listing, cache::Cache& cache, const MountLimits& limits,

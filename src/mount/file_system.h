@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -105,7 +106,13 @@ class FileSystem {
 
     struct statvfs statfs() const;
 
-    std::size_t open_files() const { return open_files_.count(); }
+    struct Counts {
+        std::uint64_t open_files = 0;
+        std::uint64_t hit_bytes = 0;  // that were in the cache when they were read here
+        std::uint64_t missed_bytes = 0;
+        std::uint64_t passthrough_opens = 0;
+    };
+    Counts counts() const;
 
   private:
     // Size and times of a draft are those that count.
@@ -124,6 +131,7 @@ class FileSystem {
 
     const Ground ground_;
     OpenFiles open_files_;
+    std::atomic<std::uint64_t> hit_bytes_ = 0, missed_bytes_ = 0, passthrough_opens_ = 0;
     Mutex modes_mutex_;
     std::unordered_map<NodeId, KernelMode> modes_ GUARDED_BY(modes_mutex_);
 };

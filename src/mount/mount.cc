@@ -4,12 +4,16 @@
 
 #include <utility>
 
+#include "base/mutex.h"
 #include "mount/changes.h"
 #include "mount/content.h"
+#include "mount/fetcher.h"
 #include "mount/file_system.h"
 #include "mount/follower.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
+#include "mount/session.h"
+#include "mount/tree.h"
 
 namespace weir::mount {
 namespace {
@@ -65,7 +69,10 @@ struct Mount::State {
     std::unique_ptr<Fetcher> fetcher;
     std::unique_ptr<FileSystem> file_system;
     std::unique_ptr<Changes> changes;
-    std::unique_ptr<JournalFollower> follower;  // null where nothing can change
+    Mutex mutex;
+    ConditionVariable changed;
+    bool served GUARDED_BY(mutex) = false;      // the kernel asks no more
+    std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
 };
 
 void Mount::State::wire() {
@@ -90,7 +97,6 @@ void Mount::State::wire() {
                .clock = environs.clock,
                .log = environs.log,
                .read_only = options.read_only || options.as_of.has_value()});
-    if (options.as_of) return;
     changes = std::make_unique<Changes>(store, defaults, *tree, *session);
     follower = std::make_unique<JournalFollower>(JournalFollower::Parts{.client = environs.client,
                                                                         .bucket = store.bucket,
@@ -104,7 +110,7 @@ void Mount::State::wire() {
 Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Mount::~Mount() {
-    if (state_->follower) state_->follower->stop();
+    state_->follower->stop();
     state_->fetcher->stop();
     // The kernel's requests have ended: nobody calls what goes now.
 }
@@ -120,38 +126,61 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();
-    if (state->follower) state->follower->start();
+    if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }
 
-Result<void> Mount::wait() { return state_->session->serve(*state_->file_system); }
+Result<void> Mount::wait() {
+    const Result<void> served = state_->session->serve(*state_->file_system);
+    const MutexLock lock(state_->mutex);
+    state_->served = true;
+    state_->changed.notify_all();
+    return served;
+}
 
-void Mount::stop() { state_->session->unmount(/*force=*/false); }
+void Mount::stop() {
+    state_->session->unmount(/*force=*/false);
+    const auto until = std::chrono::steady_clock::now() +
+                       std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);
+    const MutexLock lock(state_->mutex);
+    // Files that are open keep it alive.
+    while (!state_->served && std::chrono::steady_clock::now() < until)
+        state_->changed.wait_for(state_->mutex, std::chrono::milliseconds(100));
+    if (!state_->served) state_->session->unmount(/*force=*/true);
+}
 
 const MountOptions& Mount::options() const { return state_->options; }
 
 MountStatus Mount::status() const {
-    const Tree::Counts names = state_->tree->counts();
-    const Fetcher::Stats fetched = state_->fetcher->stats();
-    const cache::Cache::Usage cache = state_->environs.cache.usage();
-    MountStatus status{.folder = state_->options.folder,
-                       .endpoint = state_->store.client.endpoint().url(),
-                       .read_only = state_->options.read_only || state_->options.as_of,
-                       .passthrough = state_->session->passthrough(),
-                       .client = state_->store.client.stats(),
-                       .nodes = names.nodes,
-                       .nodes_of_kernel = names.looked_up,
-                       .open_files = state_->file_system->open_files(),
-                       .hidden_keys = state_->listing->hidden_keys(),
+    const State& state = *state_;
+    const Tree::Counts nodes = state.tree->counts();
+    const FileSystem::Counts files = state.file_system->counts();
+    const Fetcher::Stats fetched = state.fetcher->stats();
+    const cache::Cache::Usage usage = state.environs.cache.usage();
+    MountStatus status{.folder = state.options.folder,
+                       .endpoint = state.store.client.endpoint().url(),
+                       .read_only = state.options.read_only || state.options.as_of,
+                       .passthrough = state.session->passthrough(),
+                       .journal = state.follower->status(),
+                       .client = state.store.client.stats(),
+                       .nodes = nodes.nodes,
+                       .nodes_of_kernel = nodes.looked_up,
+                       .open_files = files.open_files,
+                       .hidden_keys = state.listing->hidden_keys(),
+                       .hit_bytes = files.hit_bytes,
+                       .missed_bytes = files.missed_bytes,
+                       .passthrough_opens = files.passthrough_opens,
                        .fetched_ahead_bytes = fetched.bytes,
                        .fetch_failures = fetched.failures,
                        .waiting_files = fetched.waiting,
-                       .cache_bytes = cache.used_bytes,
-                       .cache_bytes_max = cache.bytes_max,
-                       .evicted_bytes = cache.evicted.bytes};
-    if (state_->follower) status.journal = state_->follower->status();
-    for (const std::string& path : fetched.fetching) status.fetching.push_back({.path = path});
+                       .cache_bytes = usage.used_bytes,
+                       .cache_bytes_max = usage.bytes_max,
+                       .evicted_bytes = usage.evicted.bytes};
+    for (const Fetcher::Progress& each : fetched.fetching)
+        status.fetching.push_back({.path = each.key.substr(state.store.prefix.size()),
+                                   .done_bytes = each.done_bytes,
+                                   .bytes = each.bytes});
     return status;
 }
 

@@ -19,10 +19,7 @@
 #include "cache/cache.h"
 #include "client/s3_client.h"
 #include "mount/attributes.h"
-#include "mount/fetcher.h"
-#include "mount/session.h"
 #include "mount/status.h"
-#include "mount/tree.h"
 
 namespace weir::mount {
 
@@ -64,7 +61,7 @@ class Mount {
     void stop();
 
     const MountOptions& options() const;
-    // All but what only the program knows: times, the cache's folder, its own memory.
+    // What the mount itself knows of it; the rest is for who asks to fill in.
     MountStatus status() const;
 
   private:

@@ -46,6 +46,7 @@ Opened FileSystem::count_open(NodeId id, const Content& content) {
     }
     if (mode.backing != 0) {
         ++mode.passthrough;
+        ++passthrough_opens_;
         return {.backing = mode.backing};
     }
     ++mode.cached;
@@ -74,7 +75,10 @@ Result<std::size_t> FileSystem::read(FileHandle handle, std::uint64_t offset,
     TRY(const OpenFile file, open_files_.get(handle));
     CHECK(file.content != nullptr);
     ground_.fetcher.reads(file.node, file.content, offset, out.size());
-    return file.content->read(offset, out, call);
+    const bool hit = file.content->present(offset, out.size());
+    TRY(const std::size_t bytes, file.content->read(offset, out, call));
+    (hit ? hit_bytes_ : missed_bytes_) += bytes;
+    return bytes;
 }
 
 Result<std::uint64_t> FileSystem::lseek(FileHandle handle, std::uint64_t offset, int whence) {
@@ -91,6 +95,13 @@ Result<void> FileSystem::release(FileHandle handle) {
     count_release(file.node, file.mode);
     if (!open_files_.any_of(file.node)) ground_.fetcher.closed(file.node);
     return {};
+}
+
+FileSystem::Counts FileSystem::counts() const {
+    return {.open_files = open_files_.count(),
+            .hit_bytes = hit_bytes_,
+            .missed_bytes = missed_bytes_,
+            .passthrough_opens = passthrough_opens_};
 }
 
 }  // namespace weir::mount

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
 #include <sys/mount.h>
-#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -35,6 +36,19 @@ std::string device_of_mount(const std::string& folder) {
         if (place == folder) device = numbers;  // the last one lies on top
     }
     return device;
+}
+
+// For who is not root: the program that mounted.
+bool run_fusermount(const std::string& folder) {
+    std::array<std::string, 5> words{"fusermount3", "-u", "-z", "--", folder};
+    std::array<char*, 6> arguments{words[0].data(), words[1].data(), words[2].data(),
+                                   words[3].data(), words[4].data(), nullptr};
+    pid_t child = 0;
+    const int error =
+        ::posix_spawnp(&child, "fusermount3", nullptr, nullptr, arguments.data(), environ);
+    int status = 0;
+    if (error != 0 || ::waitpid(child, &status, 0) != child) return false;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 // Numbers that the kernel takes from root only.
@@ -220,14 +234,21 @@ Result<void> Session::serve(FileSystem& file_system) {
 }
 
 void Session::unmount(bool force) {
-    if (force) state_->interrupts.interrupt_all();
     const std::string device = device_of_mount(state_->options.folder);
-    if (force && device.contains(':'))
-        write_number(
-            fmt::format("/sys/fs/fuse/connections/{}/abort", device.substr(device.find(':') + 1)),
-            1);
-    fuse_session_exit(state_->session);
-    fuse_session_unmount(state_->session);
+    if (force) {
+        state_->interrupts.interrupt_all();
+        // Open files, and what waits on them, fail from here on.
+        if (device.contains(':'))
+            write_number(fmt::format("/sys/fs/fuse/connections/{}/abort",
+                                     device.substr(device.find(':') + 1)),
+                         1);
+        fuse_session_exit(state_->session);
+    }
+    if (device.empty()) return;  // somebody else unmounted it
+    if (::geteuid() == 0 ? ::umount2(state_->options.folder.c_str(), MNT_DETACH) == 0
+                         : run_fusermount(state_->options.folder))
+        return;
+    state_->log.warn("{} was not unmounted: {}", state_->options.folder, std::strerror(errno));
 }
 
 void Session::forget_name(NodeId folder, const std::string& name) {

@@ -300,16 +300,6 @@ void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
     node->info.attributes_known = true;
 }
 
-void Tree::distrust() {
-    const MutexLock lock(mutex_);
-    for (auto& [id, node] : nodes_) {
-        node->stamp = {};
-        if (!node->folder) continue;
-        node->folder->whole = {};
-        node->folder->absent.clear();
-    }
-}
-
 // Past the bound, what the kernel does not know and nobody needs goes, but for one folder's.
 void Tree::make_room(const Node& but) {
     if (nodes_.size() <= nodes_max_ + nodes_max_ / 8) return;

@@ -95,10 +95,10 @@ class Tree {
     // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
     void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
 
-    // The journal says that a path has this object now, or (nullopt) none; one that ends in "/" is
-    // a folder's own key. What this mount did itself is recognised. Folders that are not known stay
-    // so. For the kernel: what means something else now.
-    std::vector<Replaced> changed_elsewhere(std::string_view path, std::optional<Child> child)
+    // The journal says that a path ("a/b") has this object now, or (nullopt) none; `marker`: it is
+    // about the key "a/b/", which makes a folder. What this mount did itself is recognised. Folders
+    // that are not known stay so. For the kernel: what means something else now.
+    std::vector<Replaced> told(std::string_view path, bool marker, std::optional<Child> child)
         EXCLUDES(mutex_);
 
     // One's own changes, once the store has them. The node that has the name now: where the journal
@@ -117,8 +117,6 @@ class Tree {
     // its name is another node, with the same attributes, version and draft. Tell the kernel.
     Result<NodeInfo> renew(NodeId id) EXCLUDES(mutex_);
 
-    // Nothing that was listed counts any more.
-    void distrust() EXCLUDES(mutex_);
     // Calls for each name that the kernel may know: to tell it that it does not count any more.
     void for_each_known_to_kernel(
         const std::function<void(NodeId folder, const std::string& name)>& call) const

@@ -46,10 +46,8 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
     if (folder.folder->children.empty()) doubt(folder, replaced);
 }
 
-std::vector<Tree::Replaced> Tree::changed_elsewhere(std::string_view path,
-                                                    std::optional<Child> child) {
-    const bool marker = path.ends_with('/');
-    if (marker) path.remove_suffix(1);
+std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
+                                       std::optional<Child> child) {
     const MutexLock lock(mutex_);
     std::vector<Replaced> replaced;
     Node* folder = get(root_node);
