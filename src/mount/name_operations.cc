@@ -160,7 +160,7 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
     if (given > names.size()) return void(fuse_reply_err(request, EINVAL));
     names.resize(given);
     std::vector<NodeId> counted;
-    const auto take = [&](const Answered& answered) {
+    const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more

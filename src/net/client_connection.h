@@ -63,7 +63,7 @@ class ClientConnection {
     void watch_peer(bool watch) { watches_peer_ = watch; }
 
     // A body's reader is woken for so many bytes, or the rest.
-    void set_low_water(std::size_t bytes) { low_water_max_ = bytes; }
+    void set_low_water(std::size_t bytes) { low_water_max_ = bytes > 0 ? bytes : 1; }
 
   private:
     ClientConnection(int descriptor, std::unique_ptr<Stream> stream, bool tls,
