@@ -9,6 +9,7 @@
 #include <random>
 
 #include "mount/draft_description.h"
+#include "mount/recovery.h"
 #include "mount/store_rig.h"
 
 namespace weir::mount {
@@ -307,6 +308,27 @@ TEST_F(Drafts, AnotherProcessCommitsWhatWasLeft) {
     EXPECT_TRUE(read(**adopted, 0, all.size() + 1) == all);
     commit(**adopted);
     EXPECT_TRUE(store.get(bucket, "left") == all);
+}
+
+TEST_F(Drafts, WhatIsThereAlreadyIsRecoveredToo) {
+    const std::string all = noise(10'000);
+    const auto leave = [&](const std::string& key) {
+        const auto file = draft(key);
+        write(*file, 0, all);
+        ASSERT_TRUE(file->keep_for_recovery());
+    };
+    leave("new");
+    leave("there");
+    leave("other");
+    store.put(bucket, "there", all);
+    store.put(bucket, "other", "somebody else's");
+    const auto recovered = recover_writes(ground, "");
+    ASSERT_TRUE(recovered);
+    ASSERT_EQ(recovered->size(), 3U);
+    for (const Recovered& one : *recovered) EXPECT_EQ(one.error.has_value(), one.key == "other");
+    EXPECT_TRUE(store.get(bucket, "new") == all);
+    EXPECT_EQ(store.get(bucket, "other"), "somebody else's");
+    EXPECT_EQ(cache->abandoned_writes()->size(), 1U);
 }
 
 TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {

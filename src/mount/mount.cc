@@ -15,6 +15,7 @@
 #include "mount/follower.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
+#include "mount/recovery.h"
 #include "mount/session.h"
 #include "mount/tree.h"
 
@@ -62,6 +63,7 @@ struct Mount::State {
     void wire();
     // What is written is in the store, or kept for another process, within the limit.
     void drain() const;
+    void recover() const;
 
     const MountOptions options;
     const Environs environs;
@@ -136,6 +138,18 @@ void Mount::State::wire() {
                                                                         .log = environs.log});
 }
 
+void Mount::State::recover() const {
+    const Result<std::vector<Recovered>> all = recover_writes(*draft_ground, store.prefix);
+    if (!all) environs.log.error("nothing is recovered: {}", all.error().describe());
+    if (!all) return;
+    for (const Recovered& one : *all)
+        if (one.error)
+            environs.log.error("{} ({} bytes, dirty/{}.data of the cache) is not recovered: {}",
+                               one.key, one.bytes, one.id, one.error->describe());
+        else
+            environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
+}
+
 void Mount::State::drain() const {
     const std::size_t left =
         drafts->drain(std::chrono::milliseconds(environs.limits.drain_timeout_ms));
@@ -163,6 +177,7 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();
+    if (state->options.recover) state->recover();
     if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
