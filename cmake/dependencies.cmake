@@ -13,6 +13,7 @@ find_package(pugixml REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(ZLIB REQUIRED)
+pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3>=3.14)
 find_package(benchmark QUIET) # for measuring only; tools/setup --test installs it
 
 find_program(CCACHE ccache)

@@ -14,7 +14,7 @@ int run_version(const std::vector<std::string>&) {
     return done;
 }
 
-constexpr std::array<Command, 12> table{{
+constexpr std::array<Command, 14> table{{
     {"env", "weir env [--data DIR]", "prints what clients need, for eval", run_env},
     {"config", "weir config [options]", "shows every option, its value and where it came from",
      run_config},
@@ -38,6 +38,12 @@ constexpr std::array<Command, 12> table{{
      "shows a version's record and the blobs that hold its bytes", run_object},
     {"blob", "weir blob ls [--from BLOB] | stat BLOB",
      "lists the blobs; shows one, with the rows about it", run_blob},
+    {"mount",
+     "weir mount BUCKET[:PREFIX][@TIME] DIR [options] | status [DIR...] [--json | --metrics]",
+     "a bucket as a folder (weir mount --help shows every option); what mounts do just now",
+     run_mount},
+    {"umount", "weir umount DIR [--lazy]",
+     "takes a mount away once all is written; also one whose daemon is gone", run_umount},
     {"version", "weir version", "prints the version", run_version},
 }};
 
@@ -46,6 +52,8 @@ constexpr std::array<Command, 12> table{{
 std::span<const Command> commands() { return table; }
 
 int run(const Command& command, const std::vector<std::string>& arguments) {
+    // Its options are its own.
+    if (command.name == "mount") return command.run(arguments);
     for (const std::string& argument : arguments) {
         if (argument != "--help" && argument != "-h") continue;
         fmt::print("{}\n\n  {}\n\nweir serve --help shows the options that every command takes.\n",

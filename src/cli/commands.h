@@ -22,6 +22,9 @@ std::span<const Command> commands();
 // Runs it, or prints what it does for --help.
 int run(const Command& command, const std::vector<std::string>& arguments);
 
+// What mount(8) calls as mount.weir; its exit codes.
+int run_mount_helper(const std::vector<std::string>& arguments);
+
 int print_usage();
 // "weir: sentence", and the code.
 int complain(std::string_view sentence, int code);

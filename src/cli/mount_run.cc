@@ -1,0 +1,195 @@
+#include "cli/mount_run.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <thread>
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "cli/mount_log.h"
+#include "cli/mount_person.h"
+#include "client/credentials.h"
+#include "client/endpoint.h"
+#include "client/environment.h"
+#include "client/s3_client.h"
+#include "io/buffer_pool.h"
+#include "mount/budgets.h"
+#include "mount/mount.h"
+#include "mount/status.h"
+
+namespace weir::cli {
+namespace {
+
+// Blocks the signals in every thread made from here on, and takes them on one of its own: the first
+// SIGTERM or SIGINT calls `stop`, another one ends the process as it would have.
+class StopSignals {
+  public:
+    StopSignals() {
+        ::sigemptyset(&set_);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
+        ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        std::signal(SIGPIPE, SIG_IGN);
+    }
+    ~StopSignals() {
+        ended_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+    StopSignals(const StopSignals&) = delete;
+    StopSignals& operator=(const StopSignals&) = delete;
+
+    void on_stop(std::function<void()> stop, std::function<void()> now_and_then) {
+        thread_ = std::thread([this, stop = std::move(stop), tick = std::move(now_and_then)] {
+            while (!ended_) {
+                const timespec slice{.tv_sec = 0, .tv_nsec = 200'000'000};
+                const int signal = ::sigtimedwait(&set_, nullptr, &slice);
+                if (signal < 0) tick();
+                if (signal != SIGTERM && signal != SIGINT) continue;
+                std::signal(signal, SIG_DFL);
+                sigset_t one{};
+                ::sigemptyset(&one);
+                ::sigaddset(&one, signal);
+                ::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+                stop();
+                return;
+            }
+        });
+    }
+
+  private:
+    sigset_t set_{};
+    std::atomic<bool> ended_ = false;
+    std::thread thread_;
+};
+
+// Connections, open files and cache entries hold descriptors.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+mount::MountOptions options_of(const MountLine& line, const Person& person) {
+    mount::MountOptions options{.bucket = line.source.bucket,
+                                .prefix = line.source.prefix,
+                                .as_of = line.source.time,
+                                .folder = line.folder,
+                                .read_only = line.read_only,
+                                .allow_other = line.allow_other || person.root,
+                                .no_exec = line.no_exec,
+                                .passthrough = line.passthrough,
+                                .listed_metadata = line.listed_metadata,
+                                .async_close = line.async_close,
+                                .recover = line.recover,
+                                .prefetch = line.prefetch};
+    options.defaults.uid = line.uid.value_or(person.uid);
+    options.defaults.gid = line.gid.value_or(person.gid);
+    if (line.umask) options.defaults.umask = *line.umask;
+    if (line.ttl) options.ttl = *line.ttl;
+    return options;
+}
+
+// With what a person under sudo needs to know besides.
+Result<void> check_credentials(client::CredentialChain& credentials,
+                               const client::Environment& environment, const Person& person) {
+    const auto found = credentials.current();
+    if (found) return {};
+    if (!person.sudo || environment.variable("AWS_ACCESS_KEY_ID")) return fail(found.error());
+    return fail(found.error().code(),
+                fmt::format("{}. {}", found.error().message(), sudo_advice()));
+}
+
+Result<std::string> cache_folder_of(const MountLine& line) {
+    if (line.cache.empty()) return cache::default_cache_path();
+    // The daemon works elsewhere.
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(line.cache, error);
+    if (error)
+        return fail(Code::invalid_argument, fmt::format("{}: {}", line.cache, error.message()));
+    return path.lexically_normal().string();
+}
+
+}  // namespace
+
+Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mounted) {
+    StopSignals signals;
+    raise_descriptor_limit();
+    const Person person = Person::of_process();
+    const SystemClock clock;
+    const MountLimits limits;
+
+    // The cache first: the log may go there.
+    TRY(const std::string cache_folder, cache_folder_of(line));
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(cache_folder).parent_path(), error);
+    if (::mkdir(cache_folder.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail(errno_error("making the cache's folder " + cache_folder, errno));
+    TRY(const MountLog opened_log, open_mount_log(line, cache_folder));
+    Log& log = *opened_log.log;
+    const std::uint64_t memory_bound = mount::memory_bound_bytes();
+    std::uint64_t cache_bytes = line.cache_bytes.value_or(0);
+    if (!line.cache_bytes) {
+        TRY(cache_bytes, mount::default_cache_bytes(cache_folder, memory_bound));
+    }
+    TRY(const std::unique_ptr<cache::Cache> cache,
+        cache::Cache::open({.path = cache_folder, .cache_bytes = cache_bytes}, clock, log));
+
+    // The store.
+    const client::Environment environment = client::Environment::of_process();
+    client::CredentialChain credentials(environment, line.profile, log);
+    TRY_VOID(check_credentials(credentials, environment, person));
+    TRY(client::Endpoint endpoint,
+        client::resolve_endpoint(environment, {.url = line.endpoint,
+                                               .region = line.region,
+                                               .ca_file = line.ca_file,
+                                               .profile = line.profile}));
+    ClientLimits client_limits;
+    const std::uint64_t memory_bytes =
+        std::max(line.memory_bytes.value_or(mount::default_memory_bytes(memory_bound)),
+                 mount_memory_bytes_min);
+    client_limits.buffers_max = static_cast<std::size_t>(memory_bytes / client_limits.buffer_bytes);
+    io::BufferPool buffers(client_limits.buffer_bytes, client_limits.buffers_max,
+                           client_limits.buffer_queue_max);
+    TRY(const std::unique_ptr<client::S3Client> client,
+        client::S3Client::make(std::move(endpoint), {.credentials = credentials,
+                                                     .buffers = buffers,
+                                                     .limits = client_limits,
+                                                     .clock = clock,
+                                                     .log = log}));
+
+    TRY(const std::unique_ptr<mount::Mount> mount,
+        mount::Mount::start(
+            options_of(line, person),
+            {.client = *client, .cache = *cache, .limits = limits, .clock = clock, .log = log}));
+    TRY(const std::unique_ptr<mount::StatusServer> status,
+        mount::StatusServer::start(mount::status_socket(mount::status_folder(), line.folder),
+                                   person.uid, [&, since = clock.now()] {
+                                       mount::MountStatus now = mount->status();
+                                       now.source = line.source_text;
+                                       now.cache_folder = cache_folder;
+                                       now.since = since;
+                                       now.memory_bytes = mount::resident_bytes();
+                                       now.memory_bytes_max = memory_bytes;
+                                       return now;
+                                   }));
+    log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
+             line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
+    signals.on_stop([&] { mount->stop(); },
+                    [&] {
+                        buffers.trim();
+                        client->trim();
+                    });
+    if (!mounted()) mount->stop();
+    TRY_VOID(mount->wait());
+    log.info("{} is unmounted", line.folder);
+    return {};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,103 @@
+#include "cli/mount_table.h"
+
+#include <fmt/format.h>
+#include <sys/statfs.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace weir::cli {
+namespace {
+
+constexpr std::string_view type = "fuse.weir";
+
+std::string_view take_field(std::string_view& rest) {
+    const std::size_t end = rest.find(' ');
+    const std::string_view field = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    return field;
+}
+
+bool is_octal(char c) { return c >= '0' && c <= '7'; }
+
+// Spaces, tabs, line ends and backslashes are written \040 and the like.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) &&
+            is_octal(text[i + 2]) && is_octal(text[i + 3])) {
+            out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                                     (text[i + 3] - '0'));
+            i += 3;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+// "36 35 98:0 /root /folder rw,noatime shared:1 - fuse.weir source rw": nullopt for others.
+std::optional<Mounted> parse_line(std::string_view line) {
+    constexpr int fields_before_folder = 4;
+    for (int i = 0; i < fields_before_folder; ++i) take_field(line);
+    Mounted mounted{.folder = unescaped(take_field(line))};
+    // Optional fields end with a lone hyphen.
+    while (!line.empty() && take_field(line) != "-") {
+    }
+    if (take_field(line) != type) return std::nullopt;
+    mounted.source = unescaped(take_field(line));
+    return mounted;
+}
+
+}  // namespace
+
+std::vector<Mounted> parse_mount_table(std::string_view text) {
+    std::vector<Mounted> all;
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        if (std::optional<Mounted> mounted = parse_line(text.substr(0, end)))
+            all.push_back(*std::move(mounted));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return all;
+}
+
+Result<std::vector<Mounted>> mounted() {
+    std::ifstream file("/proc/self/mountinfo", std::ios::binary);
+    if (!file) return fail(errno_error("opening /proc/self/mountinfo", errno));
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    return parse_mount_table(text);
+}
+
+Result<std::optional<Mounted>> mounted_at(const std::string& folder) {
+    TRY(std::vector<Mounted> all, mounted());
+    std::optional<Mounted> found;
+    for (Mounted& each : all)
+        if (each.folder == folder) found = std::move(each);
+    return found;
+}
+
+bool is_dead(const std::string& folder) {
+    struct statfs unused{};
+    return ::statfs(folder.c_str(), &unused) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+Result<std::string> real_folder(const std::string& path) {
+    std::error_code error;
+    std::filesystem::path full = std::filesystem::absolute(path, error).lexically_normal();
+    if (error) return fail(Code::invalid_argument, fmt::format("{}: {}", path, error.message()));
+    if (!full.has_filename() && full.has_relative_path()) full = full.parent_path();
+    // A link to a folder is followed, but only where the folder answers.
+    if (!is_dead(full.string())) {
+        const std::filesystem::path real = std::filesystem::canonical(full, error);
+        if (!error) return real.string();
+    }
+    const std::filesystem::path parent = std::filesystem::canonical(full.parent_path(), error);
+    // A parent that is not there either may still be made.
+    return error ? full.string() : (parent / full.filename()).string();
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,33 @@
+#pragma once
+// The kernel's table of mounts, as far as it is about Weir's.
+//
+// Plain values; safe from any thread. Failure: io_error where /proc is not there.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace weir::cli {
+
+struct Mounted {
+    std::string folder = {};
+    std::string source = {};
+    bool operator==(const Mounted&) const = default;
+};
+
+// The text of /proc/self/mountinfo: those of the type fuse.weir, in the order of mounting.
+std::vector<Mounted> parse_mount_table(std::string_view text);
+Result<std::vector<Mounted>> mounted();
+// The one at that very folder (the last, if they are stacked).
+Result<std::optional<Mounted>> mounted_at(const std::string& folder);
+
+// Its daemon is gone: all that is asked of it fails.
+bool is_dead(const std::string& folder);
+
+// Absolute and without links; the last name is not looked into, since nobody may answer there.
+Result<std::string> real_folder(const std::string& path);
+
+}  // namespace weir::cli

@@ -1,0 +1,254 @@
+#include "mount/content.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace weir::mount {
+namespace {
+
+constexpr std::chrono::milliseconds wait_slice{100};  // so long an interrupt goes unnoticed
+
+bool changed(const Error& error) {
+    return error.code() == Code::precondition_failed || error.code() == Code::conflict ||
+           error.code() == Code::no_such_key || error.code() == Code::not_found ||
+           error.code() == Code::no_such_version;
+}
+
+}  // namespace
+
+Content::Content(const Store& store, std::string key, ObjectVersion version,
+                 std::shared_ptr<cache::Entry> entry)
+    : store_(store),
+      version_(std::move(version)),
+      entry_(std::move(entry)),
+      key_(std::move(key)),
+      version_id_(version_.version_id) {}
+
+std::string Content::key() const {
+    const MutexLock lock(mutex_);
+    return key_;
+}
+
+void Content::set_key(std::string key) {
+    const MutexLock lock(mutex_);
+    key_ = std::move(key);
+}
+
+client::GetObjectRequest Content::request(cache::ByteRange range) const {
+    const MutexLock lock(mutex_);
+    return {.bucket = store_.bucket,
+            .key = key_,
+            .version_id = version_id_,
+            .if_match = version_.etag,
+            .range = client::ByteSpan{range.offset, range.length}};
+}
+
+// The version that was opened, among those that the store keeps.
+Result<bool> Content::find_version(const client::Call& call) {
+    const std::string key = this->key();
+    TRY(const client::ListVersionsReply reply,
+        store_.client.list_versions({.bucket = store_.bucket, .prefix = key}, call));
+    for (const client::ListedVersion& each : reply.versions) {
+        if (each.object.key != key || each.object.etag != version_.etag ||
+            each.version_id.empty() || each.version_id == "null")
+            continue;
+        const MutexLock lock(mutex_);
+        if (version_id_ == each.version_id) return false;
+        version_id_ = each.version_id;
+        return true;
+    }
+    return false;
+}
+
+Result<void> Content::get(cache::ByteRange range, const client::PieceSink& sink,
+                          const client::Call& call) {
+    for (bool again = true;; again = false) {
+        const Result<client::GetObjectReply> reply =
+            store_.client.get_object(request(range), sink, call);
+        if (reply) return {};
+        if (!changed(reply.error())) return std::unexpected(reply.error());
+        if (again) {
+            const Result<bool> found = find_version(call);
+            if (found && *found) continue;
+        }
+        return fail(Code::stale,
+                    fmt::format("s3://{}/{} changed while it was open", store_.bucket, key()));
+    }
+}
+
+Result<std::uint64_t> Content::fetch(cache::ByteRange range, const client::Call& call) {
+    if (!entry_) return fail(Code::no_space);
+    std::uint64_t fetched = 0;
+    while (true) {
+        TRY(std::optional<cache::Claim> claim, entry_->claim(range));
+        if (!claim) return fetched;
+        const cache::ByteRange wanted = claim->range();
+        const auto fill = [&](std::uint64_t, std::span<const std::byte> piece) {
+            return claim->fill(piece);
+        };
+        TRY_VOID(get(wanted, fill, call));
+        CHECK(claim->done());
+        fetched += wanted.length;
+    }
+}
+
+Result<void> Content::read_cached(std::uint64_t offset, std::span<std::byte> out,
+                                  const client::Call& call) {
+    const cache::ByteRange range{offset, out.size()};
+    while (true) {
+        const Result<void> there = entry_->read(offset, out);
+        if (there || there.error().code() != Code::would_block) return there;
+        TRY_VOID(fetch(range, call));
+        while (true) {
+            if (call.interrupt != nullptr && call.interrupt->interrupted())
+                return fail(Code::cancelled);
+            const Result<void> waited =
+                entry_->wait(range, std::chrono::steady_clock::now() + wait_slice);
+            if (waited) break;
+            if (waited.error().code() == Code::would_block) break;  // nobody fetches it any more
+            if (waited.error().code() != Code::timeout) return waited;
+        }
+    }
+}
+
+Result<void> Content::read_through(std::uint64_t offset, std::span<std::byte> out,
+                                   const client::Call& call) {
+    const auto copy = [&](std::uint64_t at, std::span<const std::byte> piece) -> Result<void> {
+        CHECK(at >= offset && at - offset + piece.size() <= out.size());
+        std::memcpy(out.data() + (at - offset), piece.data(), piece.size());
+        return {};
+    };
+    return get({offset, out.size()}, copy, call);
+}
+
+Result<std::size_t> Content::read(std::uint64_t offset, std::span<std::byte> out,
+                                  const client::Call& call) {
+    if (offset >= bytes()) return 0;
+    out =
+        out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), bytes() - offset)));
+    if (out.empty()) return 0;
+    if (entry_) {
+        const Result<void> read = read_cached(offset, out, call);
+        if (read) return out.size();
+        if (read.error().code() != Code::no_space) return std::unexpected(read.error());
+    }
+    TRY_VOID(read_through(offset, out, call));
+    return out.size();
+}
+
+Result<void> Content::fetch_all(const client::Call& call) {
+    std::byte last{};
+    if (bytes() == 0) return {};
+    TRY_VOID(fetch({0, bytes()}, call));
+    while (!complete()) {
+        // What others fetch.
+        if (dropped()) return fail(Code::corrupt);
+        const Result<void> waited =
+            entry_->wait({0, bytes()}, std::chrono::steady_clock::now() + wait_slice);
+        const Code code = waited ? Code::timeout : waited.error().code();
+        if (code == Code::would_block) {
+            TRY_VOID(fetch({0, bytes()}, call));
+        } else if (code != Code::timeout) {
+            return waited;
+        }
+        if (call.interrupt != nullptr && call.interrupt->interrupted())
+            return fail(Code::cancelled);
+    }
+    return entry_->read(bytes() - 1, {&last, 1});
+}
+
+Result<void> Content::learn_checksum(cache::Cache& cache, const client::Call& call) {
+    if (!entry_ || entry_->complete()) return {};
+    const client::GetObjectRequest about = request({});
+    TRY(const client::ObjectInfo object, store_.client.head_object({.bucket = about.bucket,
+                                                                    .key = about.key,
+                                                                    .version_id = about.version_id,
+                                                                    .if_match = about.if_match},
+                                                                   call));
+    if (object.crc64nvme) TRY_VOID(cache.entry(entry_->identity(), object.crc64nvme));
+    return {};
+}
+
+std::shared_ptr<Content> Contents::make(const std::string& key,
+                                        const ObjectVersion& version) const {
+    std::shared_ptr<cache::Entry> entry;
+    if (version.bytes > 0) {
+        // A version id would make two entries of what a listing told and what HEAD told.
+        Result<std::shared_ptr<cache::Entry>> made =
+            cache_.entry({.endpoint = store_.client.endpoint().url(),
+                          .bucket = store_.bucket,
+                          .key = key,
+                          .etag = version.etag,
+                          .version_id = {},
+                          .size_bytes = version.bytes});
+        if (made)
+            entry = *std::move(made);
+        else if (made.error().code() != Code::no_space)
+            log_.warn("s3://{}/{} is read without the cache: {}", store_.bucket, key,
+                      made.error().describe());
+    }
+    return std::make_shared<Content>(store_, key, version, std::move(entry));
+}
+
+std::function<Result<void>(std::uint64_t, std::span<std::byte>)> Contents::reader(
+    const std::string& key, const ObjectVersion& version) {
+    struct Lazy {
+        std::once_flag once;
+        std::shared_ptr<Content> content;
+    };
+    const auto lazy = std::make_shared<Lazy>();
+    return [this, key, version, lazy](std::uint64_t offset,
+                                      std::span<std::byte> out) -> Result<void> {
+        std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
+        TRY(const std::size_t bytes, lazy->content->read(offset, out, {}));
+        if (bytes != out.size()) return fail(Code::invalid_range);
+        return {};
+    };
+}
+
+Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {
+    {
+        const MutexLock lock(mutex_);
+        const auto found = held_.find(node.id);
+        if (found != held_.end())
+            if (auto content = found->second.lock())
+                if (content->version().same_bytes(node.version) && !content->dropped())
+                    return content;
+    }
+    TRY(const std::string path, tree_.path(node.id));
+    const std::string key = store_.key(path);
+    std::shared_ptr<Content> content = make(key, node.version);
+    const MutexLock lock(mutex_);
+    std::weak_ptr<Content>& held = held_[node.id];
+    if (auto other = held.lock())
+        if (other->version().same_bytes(node.version) && !other->dropped()) return other;
+    held = content;
+    if (held_.size() >= sweep_at_) {
+        std::erase_if(held_, [](const auto& each) { return each.second.expired(); });
+        sweep_at_ = std::max<std::size_t>(1024, held_.size() * 2);
+    }
+    return content;
+}
+
+void Contents::moved(const std::string& from, const std::string& to) {
+    const MutexLock lock(mutex_);
+    for (const auto& [node, held] : held_)
+        if (const std::shared_ptr<Content> content = held.lock())
+            if (const std::string key = content->key(); key.starts_with(from))
+                content->set_key(to + key.substr(from.size()));
+}
+
+std::shared_ptr<Content> Contents::held(NodeId node) const {
+    const MutexLock lock(mutex_);
+    const auto found = held_.find(node);
+    return found == held_.end() ? nullptr : found->second.lock();
+}
+
+}  // namespace weir::mount

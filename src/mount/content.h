@@ -1,0 +1,112 @@
+#pragma once
+// The bytes of one version of an object, for whoever has it open: what the cache holds, and what is
+// missing fetched when it is read. Pinned to the version: if the object is changed by others, it is
+// read by its version id where there is one, else what was not fetched yet fails with stale.
+//
+// Shared by its readers; safe from any thread. Where the cache has no room, bytes are fetched for
+// the reader alone.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "cache/cache.h"
+#include "mount/node.h"
+#include "mount/store.h"
+#include "mount/tree.h"
+
+namespace weir::mount {
+
+class Content {
+  public:
+    // `key` is the object's when it was opened; a rename elsewhere does not change it.
+    Content(const Store& store, std::string key, ObjectVersion version,
+            std::shared_ptr<cache::Entry> entry);
+    Content(const Content&) = delete;
+    Content& operator=(const Content&) = delete;
+
+    std::string key() const EXCLUDES(mutex_);
+    const ObjectVersion& version() const { return version_; }
+    std::uint64_t bytes() const { return version_.bytes; }
+    // Null where the cache could not make one.
+    const std::shared_ptr<cache::Entry>& entry() const { return entry_; }
+    bool complete() const { return entry_ && entry_->complete() && !entry_->dropped(); }
+    // Of the range, as far as the file goes.
+    bool present(std::uint64_t offset, std::uint64_t length) const {
+        return entry_ && offset < bytes() &&
+               entry_->present({offset, std::min(length, bytes() - offset)});
+    }
+    // The cache found that it is not what the store says; whoever opens it again gets it anew.
+    bool dropped() const { return entry_ && entry_->dropped(); }
+
+    // As pread(2): fewer than asked for only at the end.
+    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                             const client::Call& call);
+    // Until all of it is in the cache, however long that takes.
+    Result<void> fetch_all(const client::Call& call);
+
+    // Fetches the missing blocks of the range that nobody else fetches; how many bytes came. For
+    // whoever reads and for Fetcher's threads.
+    Result<std::uint64_t> fetch(cache::ByteRange range, const client::Call& call);
+    // What the store says that the checksum of the whole is, for the cache to compare.
+    Result<void> learn_checksum(cache::Cache& cache, const client::Call& call);
+    // Once the object was renamed by this mount: it is asked for by that key.
+    void set_key(std::string key) EXCLUDES(mutex_);
+
+  private:
+    Result<void> read_cached(std::uint64_t offset, std::span<std::byte> out,
+                             const client::Call& call);
+    Result<void> read_through(std::uint64_t offset, std::span<std::byte> out,
+                              const client::Call& call);
+    // One GET, by version id once the object is another.
+    Result<void> get(cache::ByteRange range, const client::PieceSink& sink,
+                     const client::Call& call);
+    Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
+    client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
+
+    const Store& store_;
+    const ObjectVersion version_;
+    const std::shared_ptr<cache::Entry> entry_;
+    mutable Mutex mutex_;
+    std::string key_ GUARDED_BY(mutex_);
+    std::string version_id_ GUARDED_BY(mutex_);  // empty: the current one, if it still is that
+};
+
+// The Content of each node that somebody has open or fetches; each once.
+class Contents {
+  public:
+    Contents(const Store& store, Tree& tree, cache::Cache& cache, Log& log)
+        : store_(store), tree_(tree), cache_(cache), log_(log) {}
+
+    // The node's object as the tree knows it.
+    Result<std::shared_ptr<Content>> of(const NodeInfo& node) EXCLUDES(mutex_);
+    // Of a version whoever has it now, read when somebody reads.
+    std::function<Result<void>(std::uint64_t offset, std::span<std::byte> out)> reader(
+        const std::string& key, const ObjectVersion& version);
+    // The folder with the first key has the second one now, and all that is in it.
+    void moved(const std::string& from, const std::string& to) EXCLUDES(mutex_);
+    // That, if somebody holds it.
+    std::shared_ptr<Content> held(NodeId node) const EXCLUDES(mutex_);
+
+  private:
+    std::shared_ptr<Content> make(const std::string& key, const ObjectVersion& version) const;
+
+    const Store& store_;
+    Tree& tree_;
+    cache::Cache& cache_;
+    Log& log_;
+    mutable Mutex mutex_;
+    std::unordered_map<NodeId, std::weak_ptr<Content>> held_ GUARDED_BY(mutex_);
+    std::size_t sweep_at_ GUARDED_BY(mutex_) = 1024;  // those that nobody holds go then
+};
+
+}  // namespace weir::mount

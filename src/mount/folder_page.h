@@ -1,0 +1,80 @@
+#pragma once
+// What a folder holds, from what a store lists: asked page by page, and turned into names. The
+// turning is a pure function; asking is safe from any thread. Failure: as S3Client's.
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/s3_client.h"
+#include "mount/store.h"
+#include "mount/tree.h"
+
+namespace weir::mount {
+
+// Keys and prefixes, of now or as of a moment.
+struct ListedPage {
+    std::vector<client::ListedObject> objects = {};
+    std::vector<std::string> version_ids = {};  // of the objects; "" for one that was deleted
+    std::vector<std::string> folders = {};      // common prefixes
+    bool metadata_told = false;
+    // Where the next page begins; both empty: there is none.
+    std::string next = {};
+    std::string next_version = {};
+    bool last = true;
+
+    // Is there an object, and not only what was deleted?
+    bool any() const {
+        return version_ids.empty() ? !objects.empty()
+                                   : std::ranges::any_of(version_ids, [](const std::string& id) {
+                                         return !id.empty();
+                                     });
+    }
+};
+
+struct PageRequest {
+    std::string prefix = {};
+    std::string delimiter = "/";
+    std::string from = {};  // `next` of the page before
+    std::string from_version = {};
+    unsigned keys_max = 1000;
+};
+
+Result<ListedPage> ask_page(const Store& store, const PageRequest& request,
+                            const client::Call& call);
+
+// Names that no path can have are hidden: empty, ".", "..", too long, with a zero byte.
+bool possible_name(std::string_view name);
+
+// Gathers pages of one folder into its names.
+class FolderNames {
+  public:
+    // `prefix` is the folder's key, "" or "a/b/".
+    FolderNames(std::string prefix, const AttributeDefaults& defaults, bool attributes_in_listings)
+        : prefix_(std::move(prefix)),
+          defaults_(defaults),
+          attributes_in_listings_(attributes_in_listings) {}
+
+    void add(const ListedPage& page);
+    // The folder's own key, if there is one.
+    const std::optional<Child>& own() const { return own_; }
+    // In no order. A file beside a folder of its name is hidden.
+    std::vector<Child> take_children() &&;
+    const std::vector<std::string>& hidden() const { return hidden_; }
+
+  private:
+    Child child_of(const client::ListedObject& object, std::string_view name, Kind kind,
+                   const ListedPage& page) const;
+
+    const std::string prefix_;
+    const AttributeDefaults& defaults_;
+    const bool attributes_in_listings_;
+    std::optional<Child> own_;
+    std::map<std::string, Child, std::less<>> children_;
+    std::vector<std::string> hidden_;
+};
+
+}  // namespace weir::mount

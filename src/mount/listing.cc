@@ -1,0 +1,224 @@
+#include "mount/listing.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/check.h"
+#include "mount/folder_page.h"
+
+namespace weir::mount {
+namespace {
+
+constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
+constexpr std::size_t hidden_named_max = 4;              // in the log
+constexpr std::size_t large_folders_max = 100'000;
+
+bool interrupted(const client::Call& call) {
+    return call.interrupt != nullptr && call.interrupt->interrupted();
+}
+
+// For as long as the store is being asked.
+class Question {
+  public:
+    explicit Question(Tree& tree) : tree_(tree), asked_(tree.begin_asking()) {}
+    ~Question() { tree_.end_asking(); }
+    Question(const Question&) = delete;
+    Question& operator=(const Question&) = delete;
+
+    Tree::Moment asked() const { return asked_; }
+
+  private:
+    Tree& tree_;
+    const Tree::Moment asked_;
+};
+
+}  // namespace
+
+struct Listing::Asking {
+    bool whole = false;
+    bool done = false;
+    Result<void> result = {};
+};
+
+bool Listing::large(NodeId folder) const {
+    const MutexLock lock(mutex_);
+    return large_.contains(folder);
+}
+
+void Listing::set_large(NodeId folder, bool large) {
+    const MutexLock lock(mutex_);
+    if (!large) {
+        large_.erase(folder);
+        return;
+    }
+    if (large_.size() >= large_folders_max) large_.clear();  // they are found out again
+    large_.insert(folder);
+}
+
+void Listing::tell_kernel(const std::vector<Tree::Replaced>& replaced) {
+    // Of a name that was not known before the kernel may believe that it is not there.
+    for (const Tree::Replaced& each : replaced) kernel_.forget_name(each.folder, each.name);
+}
+
+void Listing::count_hidden(const std::vector<std::string>& keys) {
+    if (keys.empty() || hidden_.fetch_add(keys.size()) != 0) return;
+    for (std::size_t i = 0; i < std::min(keys.size(), hidden_named_max); ++i)
+        log_.warn("no path can be {:?}: this key is not shown", keys[i]);
+    log_.warn("keys that no path can be: {} in this folder; later ones are only counted",
+              keys.size());
+}
+
+Result<void> Listing::ask_once(NodeId folder, bool whole, const client::Call& call) {
+    std::shared_ptr<Asking> asking;
+    {
+        const MutexLock lock(mutex_);
+        const auto found = asking_.find(folder);
+        if (found != asking_.end() && (found->second->whole || !whole)) {
+            asking = found->second;
+            while (!asking->done) {
+                if (interrupted(call)) return fail(Code::cancelled);
+                answered_.wait_for(mutex_, interrupt_poll);
+            }
+            return asking->result;
+        }
+        asking = std::make_shared<Asking>(Asking{.whole = whole});
+        asking_[folder] = asking;
+    }
+    const Result<void> result = ask(folder, whole, call);
+    const MutexLock lock(mutex_);
+    // Who was interrupted does not answer for the others: they ask themselves.
+    asking->result = !result && result.error().code() == Code::cancelled ? Result<void>() : result;
+    asking->done = true;
+    const auto found = asking_.find(folder);
+    if (found != asking_.end() && found->second == asking) asking_.erase(found);
+    answered_.notify_all();
+    return result;
+}
+
+Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
+    TRY(const std::string path, tree_.path(folder));
+    const Question question(tree_);
+    const Freshness::Stamp stamp = freshness_.now();
+    FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
+    PageRequest request{.prefix = store_.folder_key(path)};
+    while (true) {
+        TRY(const ListedPage page, ask_page(store_, request, call));
+        names.add(page);
+        if (page.last) break;
+        if (!whole) {
+            set_large(folder, true);
+            if (names.own()) tree_.describe(folder, names.own()->attributes, question.asked());
+            return {};
+        }
+        request.from = page.next;
+        request.from_version = page.next_version;
+    }
+    set_large(folder, false);
+    count_hidden(names.hidden());
+    if (folder != root_node) {
+        const bool known = !names.own() || names.own()->attributes_known;
+        if (known)
+            tree_.describe(folder,
+                           names.own() ? names.own()->attributes : defaults_.of(Kind::folder, 0),
+                           question.asked());
+    }
+    TRY(const auto replaced,
+        tree_.fill_whole(folder, std::move(names).take_children(), question.asked(), stamp));
+    tell_kernel(replaced);
+    return {};
+}
+
+// A folder of that name wins over a file.
+Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client::Call& call) {
+    TRY(const std::string path, tree_.path(folder));
+    const std::string key = store_.folder_key(path) + std::string(name);
+    const Question question(tree_);
+    const Freshness::Stamp stamp = freshness_.now();
+    std::optional<Child> child;
+    // Of old times any number of versions may come first.
+    const unsigned keys_max = store_.as_of ? 1000 : 1;
+    TRY(const ListedPage beneath,
+        ask_page(store_, {.prefix = key + "/", .delimiter = "", .keys_max = keys_max}, call));
+    if (beneath.any()) {
+        FolderNames names(key + "/", defaults_, store_.attributes_in_listings);
+        names.add(beneath);
+        // Its own key would have come first.
+        child = names.own().value_or(Child{.attributes = defaults_.of(Kind::folder, 0)});
+        child->name = std::string(name);
+    } else {
+        TRY(const ListedPage at,
+            ask_page(store_, {.prefix = key, .delimiter = "", .keys_max = keys_max}, call));
+        FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
+        names.add(at);
+        for (Child& each : std::move(names).take_children())
+            if (each.name == name) child = std::move(each);
+    }
+    TRY(const auto replaced,
+        tree_.fill_one(folder, name, std::move(child), question.asked(), stamp));
+    tell_kernel(replaced);
+    return {};
+}
+
+Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const client::Call& call) {
+    if (name.size() > name_bytes_max) return fail(Code::key_too_long);
+    // Twice at most: a listing that is made doubtful while it is taken is followed by asking for
+    // the name alone, whose answer counts at once.
+    for (unsigned attempt = 0; attempt < 3; ++attempt) {
+        TRY(const auto known, tree_.known(folder, name, freshness_));
+        if (known) {
+            if (!known->node) return fail(Code::no_such_key);
+            return with_attributes(*known->node, call);
+        }
+        if (attempt == 0 && !large(folder)) {
+            TRY_VOID(ask_once(folder, false, call));
+        } else {
+            TRY_VOID(ask_one(folder, name, call));
+        }
+    }
+    // Nothing stays fresh with a TTL of zero: what was just told is the answer.
+    TRY(const auto path, tree_.path(folder));
+    const auto found =
+        tree_.find(path.empty() ? std::string(name) : path + "/" + std::string(name));
+    if (!found) return fail(Code::no_such_key);
+    return with_attributes(*found, call);
+}
+
+Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::size_t names_max,
+                                 const client::Call& call) {
+    constexpr unsigned attempts_max = 5;
+    for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
+        TRY(auto page, tree_.page(folder, after, names_max, freshness_));
+        if (page) return *std::move(page);
+        TRY_VOID(ask_once(folder, true, call));
+        if (interrupted(call)) return fail(Code::cancelled);
+    }
+    return fail(Code::timeout, "the folder changes faster than it can be listed");
+}
+
+Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& call) {
+    if (node.attributes_known || node.draft || node.id == root_node) return node;
+    if (node.folder()) {
+        TRY_VOID(ask_once(node.id, false, call));
+        TRY(node, tree_.node(node.id));
+        if (node.attributes_known) return node;
+    }
+    TRY(const std::string path, tree_.path(node.id));
+    const Question question(tree_);
+    const Result<client::ObjectInfo> object = store_.client.head_object(
+        {.bucket = store_.bucket,
+         .key = node.folder() ? store_.folder_key(path) : store_.key(path),
+         .version_id = node.version.version_id},
+        call);
+    const bool none = !object && info(object.error().code()).http_status == 404;
+    if (!object && !(none && node.folder())) return std::unexpected(object.error());
+    const Attributes attributes =
+        object ? attributes_of(object->headers.metadata, node.folder() ? Kind::folder : Kind::file,
+                               object->last_modified, defaults_)
+               : defaults_.of(Kind::folder, 0);
+    tree_.describe(node.id, attributes, question.asked());
+    node.attributes = attributes;
+    node.attributes_known = true;
+    return node;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,80 @@
+#pragma once
+// What folders hold, asked of the store as little as possible and put into the Tree. One page of a
+// listing answers all lookups in a folder, those of names that are not there too, where it is the
+// whole; in a larger folder a lookup asks for its name alone, until somebody reads it all.
+//
+// Keys that no path can be (an empty name, ".", "..", one that is too long, a file beside a folder
+// of its name) are not shown; they are counted, and said once.
+//
+// Owned by Mount; safe from any thread. Whoever asks what another thread is asking waits for that
+// answer. Failure: no_such_key for a name that is not there, else as S3Client's.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "mount/freshness.h"
+#include "mount/kernel.h"
+#include "mount/store.h"
+#include "mount/tree.h"
+
+namespace weir::mount {
+
+class Listing {
+  public:
+    Listing(const Store& store, Tree& tree, const Freshness& freshness,
+            const AttributeDefaults& defaults, Kernel& kernel, Log& log)
+        : store_(store),
+          tree_(tree),
+          freshness_(freshness),
+          defaults_(defaults),
+          kernel_(kernel),
+          log_(log) {}
+
+    // With attributes that were told, not guessed.
+    Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call);
+    // Names in order after `after`. Attributes may be guesses.
+    Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
+                            const client::Call& call);
+    // Asks for what nobody told yet.
+    Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
+
+    std::uint64_t hidden_keys() const { return hidden_.load(); }
+
+  private:
+    struct Asking;
+
+    // Whoever comes first asks, the others wait for what he finds.
+    Result<void> ask_once(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    // All of a folder; only its first page unless `whole`, which may be all.
+    Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
+    bool large(NodeId folder) const EXCLUDES(mutex_);
+    void set_large(NodeId folder, bool large) EXCLUDES(mutex_);
+    void tell_kernel(const std::vector<Tree::Replaced>& replaced);
+    void count_hidden(const std::vector<std::string>& keys);
+
+    const Store& store_;
+    Tree& tree_;
+    const Freshness& freshness_;
+    const AttributeDefaults& defaults_;
+    Kernel& kernel_;
+    Log& log_;
+    std::atomic<std::uint64_t> hidden_ = 0;
+    mutable Mutex mutex_;
+    ConditionVariable answered_;
+    // Folders of more than a page, of which a name is asked for alone.
+    std::unordered_set<NodeId> large_ GUARDED_BY(mutex_);
+    // Folders that a thread is asking the store about.
+    std::unordered_map<NodeId, std::shared_ptr<Asking>> asking_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::mount

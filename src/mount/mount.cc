@@ -1,0 +1,242 @@
+#include "mount/mount.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/mutex.h"
+#include "client/transfer.h"
+#include "io/blocking_pool.h"
+#include "mount/changes.h"
+#include "mount/content.h"
+#include "mount/drafts.h"
+#include "mount/fetcher.h"
+#include "mount/file_system.h"
+#include "mount/follower.h"
+#include "mount/freshness.h"
+#include "mount/listing.h"
+#include "mount/recovery.h"
+#include "mount/session.h"
+#include "mount/tree.h"
+
+namespace weir::mount {
+namespace {
+
+// What is read as it was then does not change.
+constexpr std::chrono::hours past_ttl{24 * 365};
+
+std::string folder_prefix(std::string prefix) {
+    while (prefix.starts_with('/')) prefix.erase(0, 1);
+    while (prefix.ends_with('/')) prefix.pop_back();
+    return prefix.empty() ? prefix : prefix + "/";
+}
+
+// The bucket is there, and we may list it: what else would be found out by the first `ls`.
+Result<void> look_at_bucket(const Store& store) {
+    const auto page =
+        store.client.list_objects({.bucket = store.bucket, .prefix = store.prefix, .max_keys = 1});
+    if (page) return {};
+    return fail(Error(page.error().code(), fmt::format("{} cannot be mounted: {}", store.bucket,
+                                                       page.error().message())));
+}
+
+SessionOptions session_options(const MountOptions& options, const Store& store) {
+    return {.folder = options.folder,
+            .source = fmt::format("weir:{}{}{}", store.bucket, store.prefix.empty() ? "" : "/",
+                                  store.prefix),
+            .allow_other = options.allow_other,
+            .read_only = options.read_only || options.as_of.has_value(),
+            .passthrough = options.passthrough,
+            .no_exec = options.no_exec};
+}
+
+}  // namespace
+
+struct Mount::State {
+    State(MountOptions options_in, const Environs& environs_in, Store store_in)
+        : options(std::move(options_in)),
+          environs(environs_in),
+          store(std::move(store_in)),
+          freshness(options.as_of ? past_ttl : options.ttl) {}
+
+    // Everything that stands on the session.
+    void wire();
+    // What is written is in the store, or kept for another process, within the limit.
+    void drain() const;
+    void recover() const;
+
+    const MountOptions options;
+    const Environs environs;
+    const Store store;
+    const DraftLimits draft_limits;
+    Freshness freshness;
+    io::BlockingPool uploads{draft_limits.upload_threads_max, draft_limits.upload_queue_max};
+    client::Transfers transfers{store.client, uploads};
+    std::unique_ptr<Session> session;
+    std::unique_ptr<Tree> tree;
+    std::unique_ptr<Listing> listing;
+    std::unique_ptr<Contents> contents;
+    std::unique_ptr<Fetcher> fetcher;
+    std::unique_ptr<DraftGround> draft_ground;
+    std::unique_ptr<Drafts> drafts;
+    std::unique_ptr<FileSystem> file_system;
+    std::unique_ptr<Changes> changes;
+    Mutex mutex;
+    ConditionVariable changed;
+    bool served GUARDED_BY(mutex) = false;      // the kernel asks no more
+    std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
+};
+
+void Mount::State::wire() {
+    const AttributeDefaults& defaults = options.defaults;
+    tree = std::make_unique<Tree>(defaults.of(Kind::folder, environs.clock.now()),
+                                  environs.limits.nodes_max);
+    listing = std::make_unique<Listing>(store, *tree, freshness, defaults, *session, environs.log);
+    contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
+    fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
+                                        environs.log);
+    draft_ground = std::make_unique<DraftGround>(
+        DraftGround{.client = store.client,
+                    .transfers = transfers,
+                    .cache = environs.cache,
+                    .pool = uploads,
+                    .limits = draft_limits,
+                    .clock = environs.clock,
+                    .log = environs.log,
+                    .bucket = store.bucket,
+                    .reader = [this](const std::string& key, const ObjectVersion& version) {
+                        return contents->reader(key, version);
+                    }});
+    drafts = std::make_unique<Drafts>(Drafts::Environs{.ground = *draft_ground,
+                                                       .store = store,
+                                                       .tree = *tree,
+                                                       .limits = draft_limits,
+                                                       .async_close = options.async_close});
+    file_system = std::make_unique<FileSystem>(
+        Ground{.store = store,
+               .limits = environs.limits,
+               .defaults = defaults,
+               .freshness = freshness,
+               .tree = *tree,
+               .listing = *listing,
+               .contents = *contents,
+               .fetcher = *fetcher,
+               .drafts = *drafts,
+               .transfers = transfers,
+               .cache = environs.cache,
+               .kernel = *session,
+               .clock = environs.clock,
+               .log = environs.log,
+               .read_only = options.read_only || options.as_of.has_value()});
+    changes = std::make_unique<Changes>(store, defaults, *tree, *session);
+    follower = std::make_unique<JournalFollower>(JournalFollower::Parts{.client = environs.client,
+                                                                        .bucket = store.bucket,
+                                                                        .prefix = store.prefix,
+                                                                        .freshness = freshness,
+                                                                        .listener = *changes,
+                                                                        .limits = environs.limits,
+                                                                        .log = environs.log});
+}
+
+void Mount::State::recover() const {
+    const Result<std::vector<Recovered>> all = recover_writes(*draft_ground, store.prefix);
+    if (!all) environs.log.error("nothing is recovered: {}", all.error().describe());
+    if (!all) return;
+    for (const Recovered& one : *all)
+        if (one.error)
+            environs.log.error("{} ({} bytes, dirty/{}.data of the cache) is not recovered: {}",
+                               one.key, one.bytes, one.id, one.error->describe());
+        else
+            environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
+}
+
+void Mount::State::drain() const {
+    const std::size_t left =
+        drafts->drain(std::chrono::milliseconds(environs.limits.drain_timeout_ms));
+    if (left > 0)
+        environs.log.error("{} files are not in the store: weir mount --recover brings them there",
+                           left);
+}
+
+Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Mount::~Mount() {
+    state_->follower->stop();
+    state_->fetcher->stop();
+    // The kernel's requests have ended: nobody calls what goes now.
+}
+
+Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs& environs) {
+    Store store{.client = environs.client,
+                .bucket = options.bucket,
+                .prefix = folder_prefix(options.prefix),
+                .as_of = options.as_of,
+                .attributes_in_listings = options.listed_metadata};
+    TRY_VOID(look_at_bucket(store));
+    auto state = std::make_unique<State>(std::move(options), environs, std::move(store));
+    TRY(state->session, Session::mount(session_options(state->options, state->store),
+                                       environs.limits, environs.log));
+    state->wire();
+    if (state->options.recover) state->recover();
+    if (!state->options.as_of) state->follower->start();
+    state->fetcher->prefetch(state->options.prefetch);
+    return std::unique_ptr<Mount>(new Mount(std::move(state)));
+}
+
+Result<void> Mount::wait() {
+    const Result<void> served = state_->session->serve(*state_->file_system);
+    state_->drain();
+    const MutexLock lock(state_->mutex);
+    state_->served = true;
+    state_->changed.notify_all();
+    return served;
+}
+
+void Mount::stop() {
+    // What is written and not closed yet goes to the store too.
+    state_->drain();
+    state_->session->unmount(/*force=*/false);
+    const auto until = std::chrono::steady_clock::now() +
+                       std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);
+    const MutexLock lock(state_->mutex);
+    // Files that are open keep it alive.
+    while (!state_->served && std::chrono::steady_clock::now() < until)
+        state_->changed.wait_for(state_->mutex, std::chrono::milliseconds(100));
+    if (!state_->served) state_->session->unmount(/*force=*/true);
+}
+
+const MountOptions& Mount::options() const { return state_->options; }
+
+MountStatus Mount::status() const {
+    const State& state = *state_;
+    const Tree::Counts nodes = state.tree->counts();
+    const FileSystem::Counts files = state.file_system->counts();
+    const Fetcher::Stats fetched = state.fetcher->stats();
+    const cache::Cache::Usage usage = state.environs.cache.usage();
+    MountStatus status{.folder = state.options.folder,
+                       .endpoint = state.store.client.endpoint().url(),
+                       .read_only = state.options.read_only || state.options.as_of,
+                       .passthrough = state.session->passthrough(),
+                       .journal = state.follower->status(),
+                       .client = state.store.client.stats(),
+                       .nodes = nodes.nodes,
+                       .nodes_of_kernel = nodes.looked_up,
+                       .open_files = files.open_files,
+                       .hidden_keys = state.listing->hidden_keys(),
+                       .hit_bytes = files.hit_bytes,
+                       .missed_bytes = files.missed_bytes,
+                       .passthrough_opens = files.passthrough_opens,
+                       .fetched_ahead_bytes = fetched.bytes,
+                       .fetch_failures = fetched.failures,
+                       .waiting_files = fetched.waiting,
+                       .cache_bytes = usage.used_bytes,
+                       .cache_bytes_max = usage.bytes_max,
+                       .evicted_bytes = usage.evicted.bytes};
+    for (const Fetcher::Progress& each : fetched.fetching)
+        status.fetching.push_back({.path = each.key.substr(state.store.prefix.size()),
+                                   .done_bytes = each.done_bytes,
+                                   .bytes = each.bytes});
+    return status;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,50 @@
+#pragma once
+// Tells the kernel that names and pages do not count any more, on a thread of its own: the kernel
+// may hold the folder's lock while it waits for the very request that found this out. Private to
+// Session.
+//
+// Owned by Session; tell_*() from any thread, never waits. Past its bound what is told is dropped,
+// and counted: the kernel then believes it until its time is up (Freshness).
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/log.h"
+#include "base/mutex.h"
+#include "mount/node.h"
+
+namespace weir::mount {
+
+class Notifier {
+  public:
+    struct Notice {
+        NodeId node = 0;  // the folder of `name`, or whose pages
+        std::string name = {};
+        std::int64_t offset = 0;
+    };
+    using Tell = std::function<void(const Notice&)>;
+
+    Notifier(Tell tell, std::size_t notices_max, Log& log);
+    ~Notifier() { stop(); }
+
+    void add(Notice notice) EXCLUDES(mutex_);
+    void stop() EXCLUDES(mutex_);
+
+  private:
+    void run();
+
+    const Tell tell_;
+    const std::size_t notices_max_;
+    Log& log_;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    std::deque<Notice> notices_ GUARDED_BY(mutex_);
+    std::uint64_t dropped_ GUARDED_BY(mutex_) = 0;
+    bool stopped_ GUARDED_BY(mutex_) = false;
+    std::thread thread_;  // the last
+};
+
+}  // namespace weir::mount

@@ -1,0 +1,48 @@
+#include "mount/open_file.h"
+
+#include <utility>
+
+namespace weir::mount {
+
+Result<FileHandle> OpenFiles::add(OpenFile file) {
+    const MutexLock lock(mutex_);
+    if (files_.size() >= files_max_)
+        return fail(Code::slow_down, "too many files are open on this mount");
+    const FileHandle handle = next_++;
+    files_.emplace(handle, std::move(file));
+    return handle;
+}
+
+Result<OpenFile> OpenFiles::get(FileHandle handle) const {
+    const MutexLock lock(mutex_);
+    const auto found = files_.find(handle);
+    if (found == files_.end()) return fail(Code::io_error, "no open file has this handle");
+    return found->second;
+}
+
+Result<OpenFile> OpenFiles::take(FileHandle handle) {
+    const MutexLock lock(mutex_);
+    auto file = files_.extract(handle);
+    if (file.empty()) return fail(Code::io_error, "no open file has this handle");
+    return std::move(file.mapped());
+}
+
+void OpenFiles::set_content(NodeId node, const std::shared_ptr<Content>& content) {
+    const MutexLock lock(mutex_);
+    for (auto& [handle, file] : files_)
+        if (file.node == node && file.content) file.content = content;
+}
+
+std::size_t OpenFiles::count() const {
+    const MutexLock lock(mutex_);
+    return files_.size();
+}
+
+bool OpenFiles::any_of(NodeId node) const {
+    const MutexLock lock(mutex_);
+    for (const auto& [handle, file] : files_)
+        if (file.node == node) return true;
+    return false;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,30 @@
+#pragma once
+// The bucket, or the part of it below a prefix, that is mounted: which key a path has, and what is
+// asked of it.
+//
+// Owned by Mount; safe from any thread. Failure: as S3Client's.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "client/s3_client.h"
+
+namespace weir::mount {
+
+struct Store {
+    client::S3Client& client;
+    std::string bucket;
+    std::string prefix;                   // "" or "a/b/"
+    std::optional<UnixNanos> as_of;       // as it was then; read-only
+    bool attributes_in_listings = false;  // what a listing does not tell is not asked for
+
+    std::string key(std::string_view path) const { return prefix + std::string(path); }
+    // Of a folder, whose own key ends in "/"; that of the root is the prefix.
+    std::string folder_key(std::string_view path) const {
+        return path.empty() ? prefix : prefix + std::string(path) + "/";
+    }
+};
+
+}  // namespace weir::mount

@@ -1,0 +1,339 @@
+#include "mount/tree.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "mount/tree_node.h"
+
+namespace weir::mount {
+
+namespace {
+
+// A folder keeps so many names that are not there.
+constexpr std::size_t absent_names_max = 4096;
+
+}  // namespace
+
+Tree::Tree(Attributes root, std::size_t nodes_max) : nodes_max_(nodes_max) {
+    auto node = std::make_unique<Node>();
+    node->info.id = next_id_++;
+    node->info.attributes = std::move(root);
+    node->folder = std::make_unique<Folder>();
+    node->lookups = 1;
+    nodes_[node->info.id] = std::move(node);
+}
+
+Tree::~Tree() = default;
+
+Tree::Node* Tree::get(NodeId id) const {
+    const auto found = nodes_.find(id);
+    return found == nodes_.end() ? nullptr : found->second.get();
+}
+
+Result<Tree::Node*> Tree::get_folder(NodeId id) const {
+    Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    if (!node->folder) return fail(Code::not_a_folder);
+    return node;
+}
+
+Result<NodeInfo> Tree::node(NodeId id) const {
+    const MutexLock lock(mutex_);
+    const Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    return node->info;
+}
+
+Result<std::string> Tree::path(NodeId id) const {
+    const MutexLock lock(mutex_);
+    std::vector<const std::string*> names;
+    for (NodeId at = id; at != root_node;) {
+        const Node* node = get(at);
+        if (node == nullptr || node->info.unlinked) return fail(Code::stale);
+        names.push_back(&node->info.name);
+        at = node->info.parent;
+    }
+    std::string path;
+    for (auto name = names.rbegin(); name != names.rend(); ++name) {
+        if (!path.empty()) path += '/';
+        path += **name;
+    }
+    return path;
+}
+
+Tree::Node* Tree::walk(std::string_view path) const {
+    Node* node = get(root_node);
+    while (!path.empty() && node != nullptr) {
+        if (!node->folder) return nullptr;
+        const std::string_view name = path.substr(0, path.find('/'));
+        path.remove_prefix(std::min(path.size(), name.size() + 1));
+        const auto child = node->folder->children.find(name);
+        node = child == node->folder->children.end() ? nullptr : get(child->second);
+    }
+    return node;
+}
+
+std::optional<NodeInfo> Tree::find(std::string_view path) const {
+    const MutexLock lock(mutex_);
+    const Node* node = walk(path);
+    if (node == nullptr) return std::nullopt;
+    return node->info;
+}
+
+Result<void> Tree::looked_up(NodeId id) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    if (node->lookups++ == 0) ++known_to_kernel_;
+    return {};
+}
+
+void Tree::forget(NodeId id, std::uint64_t count) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr || id == root_node || node->lookups == 0) return;
+    node->lookups -= std::min(node->lookups, count);
+    if (node->lookups > 0) return;
+    --known_to_kernel_;
+    release(node);
+}
+
+// Erases it if nothing needs it: no name, or past the bound one that can be asked for again.
+void Tree::release(Node* node) {
+    while (node != nullptr && node->info.id != root_node && node->lookups == 0 &&
+           !node->info.draft && (!node->folder || node->folder->children.empty())) {
+        if (!node->info.unlinked && nodes_.size() <= nodes_max_) return;
+        Node* parent = get(node->info.parent);
+        if (!node->info.unlinked && parent != nullptr) {
+            parent->folder->children.erase(node->info.name);
+            parent->folder->whole = {};
+        }
+        const bool unlinked = node->info.unlinked;
+        nodes_.erase(node->info.id);
+        node = unlinked ? nullptr : parent;
+    }
+}
+
+Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view name,
+                                               const Freshness& freshness) const {
+    const MutexLock lock(mutex_);
+    TRY(const Node* node, get_folder(folder));
+    const Folder& in = *node->folder;
+    const bool whole = freshness.fresh(in.whole);
+    if (const auto child = in.children.find(name); child != in.children.end()) {
+        const Node* found = get(child->second);
+        CHECK(found != nullptr);
+        const Freshness::Stamp stamp =
+            found->stamp.asked > in.whole.asked || !whole ? found->stamp : in.whole;
+        // What is being written here is what this mount says it is.
+        if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
+        return Known{.node = found->info, .stamp = stamp};
+    }
+    if (whole) return Known{.node = std::nullopt, .stamp = in.whole};
+    const auto absent = in.absent.find(name);
+    if (absent == in.absent.end() || !freshness.fresh(absent->second)) return std::nullopt;
+    return Known{.node = std::nullopt, .stamp = absent->second};
+}
+
+Result<std::optional<Tree::Page>> Tree::page(NodeId folder, std::string_view after,
+                                             std::size_t names_max,
+                                             const Freshness& freshness) const {
+    const MutexLock lock(mutex_);
+    TRY(const Node* node, get_folder(folder));
+    const Folder& in = *node->folder;
+    if (!freshness.fresh(in.whole)) return std::nullopt;
+    Page page{.stamp = in.whole};
+    auto child = after.empty() ? in.children.begin() : in.children.upper_bound(after);
+    for (; child != in.children.end() && page.nodes.size() < names_max; ++child) {
+        const Node* found = get(child->second);
+        CHECK(found != nullptr);
+        page.nodes.push_back(found->info);
+    }
+    page.last = child == in.children.end();
+    return page;
+}
+
+Tree::Moment Tree::begin_asking() {
+    const MutexLock lock(mutex_);
+    ++asking_;
+    return moment_;
+}
+
+void Tree::end_asking() {
+    const MutexLock lock(mutex_);
+    CHECK(asking_ > 0);
+    if (--asking_ > 0) return;
+    for (const NodeId id : with_removed_)
+        if (Node* node = get(id)) node->folder->removed.clear();
+    with_removed_.clear();
+}
+
+Tree::Node& Tree::make(Node& folder, Child child) {
+    auto node = std::make_unique<Node>();
+    node->info.id = next_id_++;
+    node->info.parent = folder.info.id;
+    node->info.name = std::move(child.name);
+    node->info.attributes = std::move(child.attributes);
+    node->info.attributes_known = child.attributes_known;
+    node->info.version = std::move(child.version);
+    if (node->info.folder()) node->folder = std::make_unique<Folder>();
+    folder.folder->children[node->info.name] = node->info.id;
+    folder.folder->absent.erase(node->info.name);
+    Node& made = *node;
+    nodes_[made.info.id] = std::move(node);
+    return made;
+}
+
+// Takes the name away from the node, and with it all that is beneath.
+void Tree::unname(Node& node) {
+    Node* parent = get(node.info.parent);
+    CHECK(parent != nullptr && parent->folder);
+    parent->folder->children.erase(node.info.name);
+    node.info.unlinked = true;
+    if (node.folder) {
+        auto children = std::exchange(node.folder->children, {});
+        for (const auto& [name, id] : children) {
+            Node* child = get(id);
+            child->info.unlinked = true;
+            node.folder->children.emplace(name, id);  // unname() erases it again
+            unname(*child);
+        }
+    }
+    release(&node);
+}
+
+void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
+    const auto found = folder.folder->children.find(child.name);
+    Node* old = found == folder.folder->children.end() ? nullptr : get(found->second);
+    if (old == nullptr) {
+        replaced.push_back({.folder = folder.info.id, .name = child.name});
+        make(folder, std::move(child));
+        return;
+    }
+    if (old->info.draft) return;  // its commit will say whose version counts
+    const bool same_kind = old->info.folder() == (child.attributes.kind == Kind::folder);
+    if (same_kind && (old->info.folder() || old->info.version.same_bytes(child.version))) {
+        const bool newer = old->info.version.last_modified != child.version.last_modified;
+        // HEAD, or a folder's own listing, may have told more than that of its parent.
+        const bool tells_less = !child.attributes_known && old->info.attributes_known;
+        if (tells_less && (!newer || child.version.etag.empty())) return;
+        if (old->info.attributes != child.attributes)
+            replaced.push_back(
+                {.folder = folder.info.id, .name = child.name, .old_node = old->info.id});
+        old->info.attributes = std::move(child.attributes);
+        old->info.attributes_known = child.attributes_known;
+        old->info.version = std::move(child.version);
+        return;
+    }
+    replaced.push_back({.folder = folder.info.id, .name = child.name, .old_node = old->info.id});
+    unname(*old);
+    make(folder, std::move(child));
+}
+
+Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<Child> children,
+                                                     Moment asked, Freshness::Stamp stamp) {
+    const MutexLock lock(mutex_);
+    TRY(Node * node, get_folder(folder));
+    Folder& in = *node->folder;
+    std::vector<Replaced> replaced;
+    std::map<std::string_view, bool> listed;
+    for (const Child& child : children) listed.emplace(child.name, true);
+    std::vector<Node*> gone;
+    for (const auto& [name, id] : in.children) {
+        Node* child = get(id);
+        if (!listed.contains(name) && child->changed <= asked && !child->info.draft)
+            gone.push_back(child);
+    }
+    for (Node* child : gone) {
+        replaced.push_back(
+            {.folder = folder, .name = child->info.name, .old_node = child->info.id});
+        unname(*child);
+    }
+    listed.clear();
+    for (Child& child : children) {
+        const auto removed = in.removed.find(child.name);
+        if (removed != in.removed.end() && removed->second > asked) continue;
+        const auto known = in.children.find(child.name);
+        if (known != in.children.end() && get(known->second)->changed > asked) continue;
+        put(*node, std::move(child), replaced);
+    }
+    in.whole = stamp;
+    in.absent.clear();
+    make_room(*node);
+    return replaced;
+}
+
+Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_view name,
+                                                   std::optional<Child> child, Moment asked,
+                                                   Freshness::Stamp stamp) {
+    const MutexLock lock(mutex_);
+    TRY(Node * node, get_folder(folder));
+    Folder& in = *node->folder;
+    std::vector<Replaced> replaced;
+    const auto removed = in.removed.find(name);
+    if (removed != in.removed.end() && removed->second > asked) return replaced;
+    const auto known = in.children.find(name);
+    Node* old = known == in.children.end() ? nullptr : get(known->second);
+    if (old != nullptr && old->changed > asked) return replaced;
+    if (child) {
+        CHECK(child->name == name);
+        put(*node, *std::move(child), replaced);
+        get(in.children.find(name)->second)->stamp = stamp;
+        return replaced;
+    }
+    if (old != nullptr && !old->info.draft) {
+        replaced.push_back({.folder = folder, .name = std::string(name), .old_node = old->info.id});
+        unname(*old);
+    }
+    if (in.absent.size() >= absent_names_max) in.absent.clear();
+    in.absent.insert_or_assign(std::string(name), stamp);
+    return replaced;
+}
+
+void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr || node->changed > asked || node->info.draft) return;
+    if (node->info.folder() != (attributes.kind == Kind::folder)) return;
+    node->info.attributes = attributes;
+    node->info.attributes_known = true;
+}
+
+// Past the bound, what the kernel does not know and nobody needs goes, but for one folder's.
+void Tree::make_room(const Node& but) {
+    if (nodes_.size() <= nodes_max_ + nodes_max_ / 8) return;
+    std::vector<Node*> idle;
+    for (const auto& [id, node] : nodes_)
+        if (node->lookups == 0 && !node->info.draft && node->info.parent != but.info.id &&
+            node.get() != &but && (!node->folder || node->folder->children.empty()))
+            idle.push_back(node.get());
+    for (Node* node : idle) {
+        if (nodes_.size() <= nodes_max_) return;
+        Node* parent = get(node->info.parent);
+        if (parent != nullptr && !node->info.unlinked) {
+            parent->folder->children.erase(node->info.name);
+            parent->folder->whole = {};
+        }
+        nodes_.erase(node->info.id);
+    }
+}
+
+void Tree::for_each_known_to_kernel(
+    const std::function<void(NodeId folder, const std::string& name)>& call) const {
+    std::vector<std::pair<NodeId, std::string>> names;
+    {
+        const MutexLock lock(mutex_);
+        for (const auto& [id, node] : nodes_)
+            if (node->lookups > 0 && !node->info.unlinked && id != root_node)
+                names.emplace_back(node->info.parent, node->info.name);
+    }
+    for (const auto& [folder, name] : names) call(folder, name);
+}
+
+Tree::Counts Tree::counts() const {
+    const MutexLock lock(mutex_);
+    return {.nodes = nodes_.size(), .looked_up = known_to_kernel_};
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,161 @@
+#pragma once
+// The paths that the kernel or a folder's listing knows: nodes with ids, names, attributes and the
+// versions of their objects. A node is one version of a path: when the object is changed by others,
+// the name gets a new node, and whoever has the old one open keeps what he opened. One's own writes
+// keep the node.
+//
+// A node stays while the kernel counts lookups of it, while a folder that is kept whole names it,
+// or while its name is needed for one beneath it.
+//
+// Owned by Mount, outlives all that is built on it; safe from any thread. One lock, never held
+// while anything is waited for. Failure: stale for an id that is gone, not_a_folder.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "mount/freshness.h"
+#include "mount/node.h"
+
+namespace weir::mount {
+
+// What the store says that a folder holds under one name.
+struct Child {
+    std::string name = {};
+    Attributes attributes = {};
+    bool attributes_known = true;
+    ObjectVersion version = {};
+};
+
+class Tree {
+  public:
+    // Counts changes that this mount knows of: what was asked before one of them does not undo it.
+    using Moment = std::uint64_t;
+
+    // What a change did to the kernel's knowledge: the name means something else now.
+    struct Replaced {
+        NodeId folder = 0;
+        std::string name = {};
+        NodeId old_node = 0;  // 0: there was none
+    };
+
+    Tree(Attributes root, std::size_t nodes_max);
+    ~Tree();
+    Tree(const Tree&) = delete;
+    Tree& operator=(const Tree&) = delete;
+
+    Result<NodeInfo> node(NodeId id) const EXCLUDES(mutex_);
+    // "a/b", without slashes at its ends; "" for the root. stale if it has no name any more.
+    Result<std::string> path(NodeId id) const EXCLUDES(mutex_);
+    // Of a path, as far as it is known.
+    std::optional<NodeInfo> find(std::string_view path) const EXCLUDES(mutex_);
+
+    // The kernel's counts.
+    Result<void> looked_up(NodeId id) EXCLUDES(mutex_);
+    void forget(NodeId id, std::uint64_t count) EXCLUDES(mutex_);
+
+    // What is known of a name: a node, or that there is none, or nothing (nullopt) because nobody
+    // asked or it was too long ago.
+    struct Known {
+        std::optional<NodeInfo> node = {};  // nullopt: there is no such name
+        Freshness::Stamp stamp = {};
+    };
+    Result<std::optional<Known>> known(NodeId folder, std::string_view name,
+                                       const Freshness& freshness) const EXCLUDES(mutex_);
+    // The names of a folder that is known whole, in order, from the first after `after`; nullopt if
+    // it is not.
+    struct Page {
+        std::vector<NodeInfo> nodes = {};
+        bool last = false;
+        Freshness::Stamp stamp = {};
+    };
+    Result<std::optional<Page>> page(NodeId folder, std::string_view after, std::size_t names_max,
+                                     const Freshness& freshness) const EXCLUDES(mutex_);
+
+    // Before the store is asked what a folder holds; what changes until the answer is filled in is
+    // newer than that. Every begin_asking() has its end_asking().
+    Moment begin_asking() EXCLUDES(mutex_);
+    void end_asking() EXCLUDES(mutex_);
+    // The answer: all of the folder, or one name of it (nullopt: there is none). What they replaced
+    // is for the kernel.
+    Result<std::vector<Replaced>> fill_whole(NodeId folder, std::vector<Child> children,
+                                             Moment asked, Freshness::Stamp stamp) EXCLUDES(mutex_);
+    Result<std::vector<Replaced>> fill_one(NodeId folder, std::string_view name,
+                                           std::optional<Child> child, Moment asked,
+                                           Freshness::Stamp stamp) EXCLUDES(mutex_);
+
+    // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
+    void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
+
+    // The journal says that a path ("a/b") has this object now, or (nullopt) none; `marker`: it is
+    // about the key "a/b/", which makes a folder. What this mount did itself is recognised. Folders
+    // that are not known stay so. For the kernel: what means something else now.
+    std::vector<Replaced> told(std::string_view path, bool marker, std::optional<Child> child)
+        EXCLUDES(mutex_);
+
+    // One's own changes, once the store has them. The node that has the name now: where the journal
+    // was faster, the one that it made.
+    Result<NodeInfo> add(NodeId folder, Child child) EXCLUDES(mutex_);
+    // The node stays, its object is another.
+    Result<void> set_version(NodeId id, const ObjectVersion& version) EXCLUDES(mutex_);
+    Result<void> set_attributes(NodeId id, const Attributes& attributes) EXCLUDES(mutex_);
+    Result<void> set_draft(NodeId id, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
+    // The name is gone; the node stays for whoever has it open.
+    Result<void> remove(NodeId folder, std::string_view name) EXCLUDES(mutex_);
+    // With all that is beneath it. What had the new name loses it.
+    Result<void> rename(NodeId folder, std::string_view name, NodeId to_folder,
+                        std::string_view to_name) EXCLUDES(mutex_);
+    // For a node that the kernel reads by passthrough and that is to have other bytes: from here on
+    // its name is another node, with the same attributes, version and draft. Tell the kernel.
+    Result<NodeInfo> renew(NodeId id) EXCLUDES(mutex_);
+
+    // Calls for each name that the kernel may know: to tell it that it does not count any more.
+    void for_each_known_to_kernel(
+        const std::function<void(NodeId folder, const std::string& name)>& call) const
+        EXCLUDES(mutex_);
+
+    struct Counts {
+        std::size_t nodes = 0;
+        std::size_t looked_up = 0;  // that the kernel knows
+    };
+    Counts counts() const EXCLUDES(mutex_);
+
+  private:
+    struct Folder;
+    struct Node;
+    using Nodes = std::unordered_map<NodeId, std::unique_ptr<Node>>;
+
+    Node* get(NodeId id) const REQUIRES(mutex_);
+    Result<Node*> get_folder(NodeId id) const REQUIRES(mutex_);
+    Node* walk(std::string_view path) const REQUIRES(mutex_);
+    Node& make(Node& folder, Child child) REQUIRES(mutex_);
+    // The name of the folder is `child` from now on.
+    void put(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void unname(Node& node) REQUIRES(mutex_);
+    void release(Node* node) REQUIRES(mutex_);
+    void make_room(const Node& but) REQUIRES(mutex_);
+    void mark_removed(Node& folder, std::string_view name) REQUIRES(mutex_);
+    void doubt(Node& folder, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void told_gone(Node& folder, std::string_view name, bool marker,
+                   std::vector<Replaced>& replaced) REQUIRES(mutex_);
+
+    const std::size_t nodes_max_;
+    mutable Mutex mutex_;
+    Nodes nodes_ GUARDED_BY(mutex_);
+    NodeId next_id_ GUARDED_BY(mutex_) = root_node;
+    Moment moment_ GUARDED_BY(mutex_) = 1;
+    std::size_t asking_ GUARDED_BY(mutex_) = 0;
+    std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;
+    // Folders with names in Folder::removed.
+    std::vector<NodeId> with_removed_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::mount

@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "mount/tree.h"
+#include "mount/tree_node.h"
+
+namespace weir::mount {
+namespace {
+
+// Own commits of one node that the journal may still have to tell of; it is never so far behind.
+constexpr std::size_t awaited_max = 64;
+
+}  // namespace
+
+void Tree::mark_removed(Node& folder, std::string_view name) {
+    ++moment_;
+    if (asking_ == 0) return;  // no answer is on its way that does not know it yet
+    if (folder.folder->removed.empty()) with_removed_.push_back(folder.info.id);
+    folder.folder->removed.insert_or_assign(std::string(name), moment_);
+}
+
+// Whether this folder exists is to be asked again: nothing may imply it any more.
+void Tree::doubt(Node& folder, std::vector<Replaced>& replaced) {
+    if (folder.info.id == root_node || folder.info.unlinked) return;
+    Node* parent = get(folder.info.parent);
+    CHECK(parent != nullptr);
+    parent->folder->whole = {};
+    folder.stamp = {};
+    replaced.push_back(
+        {.folder = parent->info.id, .name = folder.info.name, .old_node = folder.info.id});
+}
+
+void Tree::told_gone(Node& folder, std::string_view name, bool marker,
+                     std::vector<Replaced>& replaced) {
+    const auto found = folder.folder->children.find(name);
+    Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
+    if (child != nullptr && !child->awaited.empty()) return;  // something newer is on its way
+    mark_removed(folder, name);
+    if (child == nullptr || child->info.folder() != marker) return;
+    if (marker) return doubt(*child, replaced);
+    if (child->info.draft) return;  // its commit will hear of it
+    replaced.push_back(
+        {.folder = folder.info.id, .name = std::string(name), .old_node = child->info.id});
+    unname(*child);
+    if (folder.folder->children.empty()) doubt(folder, replaced);
+}
+
+std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
+                                       std::optional<Child> child) {
+    const MutexLock lock(mutex_);
+    std::vector<Replaced> replaced;
+    Node* folder = get(root_node);
+    while (true) {
+        const std::size_t slash = path.find('/');
+        if (slash == std::string_view::npos) break;
+        const std::string_view name = path.substr(0, slash);
+        path.remove_prefix(slash + 1);
+        const auto found = folder->folder->children.find(name);
+        if (found == folder->folder->children.end()) {
+            // A folder that comes into being, or was never looked at.
+            if (!child) return replaced;
+            folder->folder->whole = {};
+            folder->folder->absent.erase(std::string(name));
+            replaced.push_back({.folder = folder->info.id, .name = std::string(name)});
+            return replaced;
+        }
+        folder = get(found->second);
+        if (!folder->folder) return replaced;  // keys beneath a file, which is hidden or was one
+    }
+    if (!child) {
+        told_gone(*folder, path, marker, replaced);
+        return replaced;
+    }
+    const auto found = folder->folder->children.find(path);
+    if (found != folder->folder->children.end()) {
+        auto& awaited = get(found->second)->awaited;
+        const auto own = std::ranges::find(awaited, child->version.etag);
+        if (own != awaited.end()) {
+            awaited.erase(awaited.begin(), own + 1);
+            return replaced;
+        }
+        if (get(found->second)->info.draft) get(found->second)->told = child->version.etag;
+        // A key beside a folder of its name is hidden.
+        if (get(found->second)->info.folder() && !marker) return replaced;
+    }
+    child->name = std::string(path);
+    put(*folder, *std::move(child), replaced);
+    get(folder->folder->children.find(path)->second)->changed = ++moment_;
+    return replaced;
+}
+
+Result<NodeInfo> Tree::add(NodeId folder, Child child) {
+    const MutexLock lock(mutex_);
+    TRY(Node * parent, get_folder(folder));
+    if (parent->info.unlinked) return fail(Code::stale);
+    const auto found = parent->folder->children.find(child.name);
+    Node* node = found == parent->folder->children.end() ? nullptr : get(found->second);
+    const std::string etag = child.version.etag;
+    const bool told_already = node != nullptr && node->info.version.etag == etag;
+    if (node != nullptr && node->info.folder() != (child.attributes.kind == Kind::folder)) {
+        unname(*node);
+        node = nullptr;
+    }
+    if (node == nullptr) {
+        node = &make(*parent, std::move(child));
+    } else {
+        node->info.attributes = std::move(child.attributes);
+        node->info.attributes_known = child.attributes_known;
+        node->info.version = std::move(child.version);
+    }
+    node->changed = ++moment_;
+    if (!told_already && !etag.empty()) node->awaited.push_back(etag);
+    return node->info;
+}
+
+Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    if (node->info.version.etag != version.etag && node->told != version.etag) {
+        node->awaited.push_back(version.etag);
+        if (node->awaited.size() > awaited_max) node->awaited.pop_front();
+    }
+    node->info.version = version;
+    node->changed = ++moment_;
+    return {};
+}
+
+Result<void> Tree::set_attributes(NodeId id, const Attributes& attributes) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    CHECK((attributes.kind == Kind::folder) == node->info.folder());
+    node->info.attributes = attributes;
+    node->info.attributes_known = true;
+    node->changed = ++moment_;
+    return {};
+}
+
+Result<void> Tree::set_draft(NodeId id, std::shared_ptr<Draft> draft) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr) return fail(Code::stale);
+    node->info.draft = std::move(draft);
+    node->changed = ++moment_;
+    if (!node->info.draft) release(node);
+    return {};
+}
+
+Result<void> Tree::remove(NodeId folder, std::string_view name) {
+    const MutexLock lock(mutex_);
+    TRY(Node * parent, get_folder(folder));
+    mark_removed(*parent, name);
+    const auto found = parent->folder->children.find(name);
+    if (found != parent->folder->children.end()) unname(*get(found->second));
+    return {};
+}
+
+Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder,
+                          std::string_view to_name) {
+    const MutexLock lock(mutex_);
+    TRY(Node * from, get_folder(folder));
+    TRY(Node * to, get_folder(to_folder));
+    const auto found = from->folder->children.find(name);
+    if (found == from->folder->children.end()) return fail(Code::stale);
+    Node* node = get(found->second);
+    const auto target = to->folder->children.find(to_name);
+    if (target != to->folder->children.end()) {
+        if (target->second == node->info.id) return {};
+        unname(*get(target->second));
+    }
+    const std::string old_name(name);  // `name` may be the node's own
+    mark_removed(*from, old_name);
+    from->folder->children.erase(old_name);
+    node->info.name = std::string(to_name);
+    node->info.parent = to_folder;
+    node->changed = moment_;
+    // The new key has it, if anything has.
+    if (!node->info.version.etag.empty()) node->awaited.push_back(node->info.version.etag);
+    if (node->awaited.size() > awaited_max) node->awaited.pop_front();
+    to->folder->children.emplace(node->info.name, node->info.id);
+    to->folder->absent.erase(node->info.name);
+    if (node->folder) node->folder->removed.clear();
+    return {};
+}
+
+Result<NodeInfo> Tree::renew(NodeId id) {
+    const MutexLock lock(mutex_);
+    Node* old = get(id);
+    if (old == nullptr || old->info.unlinked) return fail(Code::stale);
+    CHECK(!old->folder);
+    Node* parent = get(old->info.parent);
+    Child child{.name = old->info.name,
+                .attributes = old->info.attributes,
+                .attributes_known = old->info.attributes_known,
+                .version = old->info.version};
+    auto draft = std::exchange(old->info.draft, nullptr);
+    auto awaited = std::exchange(old->awaited, {});
+    const Freshness::Stamp stamp = old->stamp;
+    unname(*old);
+    Node& node = make(*parent, std::move(child));
+    node.info.draft = std::move(draft);
+    node.awaited = std::move(awaited);
+    node.stamp = stamp;
+    node.changed = ++moment_;
+    return node.info;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,206 @@
+#include "mount/tree.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::mount {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+Child file(const std::string& name, const std::string& etag, std::uint64_t bytes = 1) {
+    return {.name = name, .version = {.etag = etag, .bytes = bytes}};
+}
+Child folder(const std::string& name) {
+    return {.name = name, .attributes = {.kind = Kind::folder, .permissions = 0755}};
+}
+
+class TreeTest : public testing::Test {
+  protected:
+    std::vector<Tree::Replaced> fill(NodeId id, std::vector<Child> children) {
+        const auto asked = tree.begin_asking();
+        auto replaced = tree.fill_whole(id, std::move(children), asked, freshness.now());
+        tree.end_asking();
+        return replaced.value();
+    }
+    NodeInfo at(const std::string& path) { return tree.find(path).value(); }
+    std::vector<std::string> names(NodeId id = root_node) {
+        std::vector<std::string> out;
+        for (const NodeInfo& node : tree.page(id, "", 100, freshness).value()->nodes)
+            out.push_back(node.name);
+        return out;
+    }
+
+    Freshness freshness{std::chrono::hours(1)};
+    Tree tree{{.kind = Kind::folder, .permissions = 0755}, 1000};
+};
+
+TEST_F(TreeTest, AWholeFolderAnswersForEveryName) {
+    EXPECT_FALSE(tree.known(root_node, "a", freshness).value());
+    fill(root_node, {file("a", "1"), folder("b")});
+    EXPECT_EQ(tree.known(root_node, "a", freshness).value()->node->version.etag, "1");
+    EXPECT_FALSE(tree.known(root_node, "c", freshness).value()->node);
+    EXPECT_THAT(names(), ElementsAre("a", "b"));
+    freshness.forget();
+    EXPECT_FALSE(tree.known(root_node, "a", freshness).value());
+    EXPECT_FALSE(tree.page(root_node, "", 10, freshness).value());
+}
+
+TEST_F(TreeTest, ANodeIsOneVersionOfAPath) {
+    fill(root_node, {file("a", "1"), file("b", "1")});
+    const NodeId a = at("a").id, b = at("b").id;
+    ASSERT_TRUE(tree.looked_up(a));
+    const auto replaced = fill(root_node, {file("a", "2"), file("b", "1")});
+    ASSERT_THAT(replaced, SizeIs(1));
+    EXPECT_EQ(replaced[0].name, "a");
+    EXPECT_EQ(replaced[0].old_node, a);
+    EXPECT_NE(at("a").id, a);
+    EXPECT_EQ(at("b").id, b);
+    // Who has it open keeps what he opened.
+    EXPECT_EQ(tree.node(a)->version.etag, "1");
+    EXPECT_TRUE(tree.node(a)->unlinked);
+    tree.forget(a, 1);
+    EXPECT_EQ(tree.node(a).error().code(), Code::stale);
+}
+
+TEST_F(TreeTest, OnesOwnWritesKeepTheNode) {
+    fill(root_node, {file("a", "1")});
+    const NodeId a = at("a").id;
+    ASSERT_TRUE(tree.set_version(a, {.etag = "2", .bytes = 5}));
+    EXPECT_EQ(at("a").id, a);
+    EXPECT_EQ(at("a").version.etag, "2");
+    fill(root_node, {file("a", "2", 5)});
+    EXPECT_EQ(at("a").id, a);
+}
+
+TEST_F(TreeTest, AnAnswerDoesNotUndoWhatChangedSinceItWasAsked) {
+    fill(root_node, {file("changed", "1"), file("removed", "1"), file("other", "1")});
+    const auto asked = tree.begin_asking();
+    ASSERT_TRUE(tree.set_version(at("changed").id, {.etag = "2", .bytes = 1}));
+    ASSERT_TRUE(tree.remove(root_node, "removed"));
+    ASSERT_TRUE(tree.add(root_node, file("added", "1")));
+    ASSERT_TRUE(tree.fill_whole(root_node, {file("changed", "1"), file("removed", "1")}, asked,
+                                freshness.now()));
+    tree.end_asking();
+    EXPECT_THAT(names(), ElementsAre("added", "changed"));
+    EXPECT_EQ(at("changed").version.etag, "2");
+    // What is asked from now on counts.
+    fill(root_node, {file("removed", "2")});
+    EXPECT_THAT(names(), ElementsAre("removed"));
+}
+
+TEST_F(TreeTest, OneNameMayBeAskedAlone) {
+    const auto asked = tree.begin_asking();
+    ASSERT_TRUE(tree.fill_one(root_node, "a", file("a", "1"), asked, freshness.now()));
+    ASSERT_TRUE(tree.fill_one(root_node, "b", std::nullopt, asked, freshness.now()));
+    tree.end_asking();
+    EXPECT_TRUE(tree.known(root_node, "a", freshness).value()->node);
+    EXPECT_FALSE(tree.known(root_node, "b", freshness).value()->node);
+    EXPECT_FALSE(tree.known(root_node, "c", freshness).value());
+    EXPECT_FALSE(tree.page(root_node, "", 10, freshness).value());
+}
+
+TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
+    fill(root_node, {file("a", "1"), folder("f")});
+    fill(at("f").id, {file("x", "1")});
+    // Own commits, told later, in order.
+    const NodeId a = at("a").id;
+    ASSERT_TRUE(tree.set_version(a, {.etag = "2", .bytes = 1}));
+    ASSERT_TRUE(tree.set_version(a, {.etag = "3", .bytes = 1}));
+    EXPECT_THAT(tree.told("a", false, file("", "2")), IsEmpty());
+    EXPECT_THAT(tree.told("a", false, file("", "3")), IsEmpty());
+    EXPECT_EQ(at("a").version.etag, "3");
+    // Somebody else's.
+    EXPECT_THAT(tree.told("a", false, file("", "2")), SizeIs(1));
+    EXPECT_NE(at("a").id, a);
+    EXPECT_THAT(tree.told("f/y", false, file("", "1")), SizeIs(1));
+    EXPECT_THAT(names(at("f").id), ElementsAre("x", "y"));
+    tree.told("f/y", false, std::nullopt);
+    EXPECT_THAT(names(at("f").id), ElementsAre("x"));
+}
+
+TEST_F(TreeTest, AFolderThatMayBeGoneIsAskedForAgain) {
+    fill(root_node, {folder("f")});
+    fill(at("f").id, {file("x", "1")});
+    EXPECT_THAT(tree.told("f/x", false, std::nullopt), SizeIs(2));
+    EXPECT_FALSE(tree.known(root_node, "f", freshness).value());
+}
+
+TEST_F(TreeTest, ANewFolderIsSeenByWhoKnewItsParent) {
+    fill(root_node, {});
+    EXPECT_FALSE(tree.known(root_node, "new", freshness).value()->node);
+    EXPECT_THAT(tree.told("new/x", false, file("", "1")), SizeIs(1));
+    EXPECT_FALSE(tree.known(root_node, "new", freshness).value());
+}
+
+TEST_F(TreeTest, RenameTakesWhatIsBeneathAlong) {
+    fill(root_node, {folder("f"), file("a", "1"), file("b", "2")});
+    fill(at("f").id, {file("x", "1")});
+    const NodeId x = at("f/x").id, a = at("a").id, b = at("b").id;
+    ASSERT_TRUE(tree.looked_up(b));
+    ASSERT_TRUE(tree.rename(root_node, "f", root_node, "g"));
+    EXPECT_EQ(tree.path(x).value(), "g/x");
+    ASSERT_TRUE(tree.rename(root_node, "a", root_node, "b"));
+    EXPECT_EQ(at("b").id, a);
+    EXPECT_EQ(tree.path(b).error().code(), Code::stale);
+    ASSERT_TRUE(tree.rename(root_node, "b", at("g").id, "b"));
+    EXPECT_EQ(tree.path(a).value(), "g/b");
+    EXPECT_THAT(names(), ElementsAre("g"));
+    // The journal tells of the rename as of a removal and a new key.
+    EXPECT_THAT(tree.told("g/b", false, file("", "1")), IsEmpty());
+    EXPECT_EQ(tree.path(a).value(), "g/b");
+}
+
+TEST_F(TreeTest, RenewGivesTheNameToAnotherNode) {
+    fill(root_node, {file("a", "1")});
+    const NodeId a = at("a").id;
+    ASSERT_TRUE(tree.looked_up(a));
+    const auto renewed = tree.renew(a);
+    ASSERT_TRUE(renewed);
+    EXPECT_NE(renewed->id, a);
+    EXPECT_EQ(at("a").id, renewed->id);
+    EXPECT_EQ(renewed->version.etag, "1");
+    EXPECT_TRUE(tree.node(a)->unlinked);
+}
+
+TEST_F(TreeTest, StaysBounded) {
+    for (int i = 0; i < 100; ++i) {
+        const std::string name = "f" + std::to_string(i);
+        ASSERT_TRUE(tree.add(root_node, folder(name)));
+        std::vector<Child> children;
+        for (int j = 0; j < 100; ++j) children.push_back(file(std::to_string(j), "1"));
+        fill(at(name).id, std::move(children));
+    }
+    EXPECT_LE(tree.counts().nodes, 1500U);
+    // What the kernel knows is never forgotten.
+    ASSERT_TRUE(tree.looked_up(at("f99/7").id));
+    const NodeId kept = at("f99/7").id;
+    for (int i = 0; i < 50; ++i) {
+        const std::string name = "g" + std::to_string(i);
+        ASSERT_TRUE(tree.add(root_node, folder(name)));
+        std::vector<Child> children;
+        for (int j = 0; j < 100; ++j) children.push_back(file(std::to_string(j), "1"));
+        fill(at(name).id, std::move(children));
+    }
+    EXPECT_EQ(tree.path(kept).value(), "f99/7");
+    EXPECT_EQ(tree.counts().looked_up, 1U);
+}
+
+TEST_F(TreeTest, WhatTheKernelForgetsIsGoneOnceItHasNoName) {
+    fill(root_node, {folder("f")});
+    const NodeId f = at("f").id;
+    fill(f, {file("x", "1")});
+    const NodeId x = at("f/x").id;
+    ASSERT_TRUE(tree.looked_up(x));
+    ASSERT_TRUE(tree.looked_up(f));
+    ASSERT_TRUE(tree.remove(root_node, "f"));
+    EXPECT_TRUE(tree.node(x)->unlinked);
+    tree.forget(f, 1);
+    tree.forget(x, 1);
+    EXPECT_EQ(tree.counts().nodes, 1U);
+}
+
+}  // namespace
+}  // namespace weir::mount
