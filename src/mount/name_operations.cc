@@ -97,9 +97,9 @@ void statfs(fuse_req_t request, fuse_ino_t) {
 // A folder that is being read: where the names of the last reply ended.
 struct OpenFolder {
     Mutex mutex;
-    // The name before each position that the kernel was given. It asks for the last of them, or
-    // (seekdir) an older one.
-    std::vector<std::string> names GUARDED_BY(mutex);
+    // Under the mutex: the names that were given out. The kernel asks for what follows the last of
+    // them, or (seekdir) an older one.
+    std::vector<std::string> names = {};
 };
 
 OpenFolder& open_folder(const fuse_file_info* file) {
