@@ -157,7 +157,10 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > names.size()) return void(fuse_reply_err(request, EINVAL));
+    if (given > names.size()) {
+        answering.done();
+        return void(fuse_reply_err(request, EINVAL));
+    }
     names.resize(given);
     std::vector<NodeId> counted;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
