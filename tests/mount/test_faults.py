@@ -52,7 +52,7 @@ def test_reads_over_connections_that_break(s3, bucket, mount, proxy):
     one = mount(bucket, "--endpoint", proxy.endpoint)
     proxy.break_after_bytes = 8 * MIB
     for key, body in bodies.items():
-        assert hashlib.sha256((one.folder / key).read_bytes()).digest() == hashlib.sha256(body).digest(), key
+        assert hashlib.sha256(one.read(key)).digest() == hashlib.sha256(body).digest(), key
     assert proxy.broken > 0
 
 
@@ -61,7 +61,7 @@ def test_reads_over_a_slow_line(s3, bucket, mount, proxy):
     s3.put_object(Bucket=bucket, Key="a.safetensors", Body=body)
     one = mount(bucket, "--endpoint", proxy.endpoint)
     proxy.delay_s = 0.05
-    assert (one.folder / "a.safetensors").read_bytes() == body
+    assert one.read("a.safetensors") == body
     # Round trips overlap: one after the other, 128 KiB each, they would take 12 s and more.
     assert proxy.connections > 1
 
@@ -72,7 +72,7 @@ def test_a_paused_line_is_waited_for(s3, bucket, mount, proxy):
     one = mount(bucket, "--endpoint", proxy.endpoint)
     proxy.passing.clear()
     got = []
-    reader = threading.Thread(target=lambda: got.append((one.folder / "a.dat").read_bytes()))
+    reader = threading.Thread(target=lambda: got.append(one.read("a.dat")))
     reader.start()
     time.sleep(1)
     assert not got
@@ -84,9 +84,9 @@ def test_a_paused_line_is_waited_for(s3, bucket, mount, proxy):
 def test_a_reader_that_waits_can_be_interrupted(s3, bucket, mount, proxy):
     s3.put_object(Bucket=bucket, Key="a.dat", Body=noise(8 * MIB))
     one = mount(bucket, "--endpoint", proxy.endpoint)
-    os.stat(one.folder / "a.dat")
+    assert one.exists("a.dat")
     proxy.passing.clear()
-    reader = subprocess.Popen(["cat", one.folder / "a.dat"], stdout=subprocess.DEVNULL)
+    reader = subprocess.Popen([*one.who, "cat", one.folder / "a.dat"], stdout=subprocess.DEVNULL)
     time.sleep(0.5)
     assert reader.poll() is None
     reader.send_signal(signal.SIGKILL)
@@ -103,7 +103,7 @@ def test_the_journal_is_followed_again(s3, bucket, mount, proxy, user):
     for i in range(3):
         proxy.cut()
         s3.put_object(Bucket=bucket, Key=f"new-{i}", Body=b"x")
-        eventually(lambda i=i: (one.folder / f"new-{i}").exists())
+        eventually(lambda i=i: one.exists(f"new-{i}"))
         eventually(lambda: journal_of(one)["state"] == "following")
     after = journal_of(one)
     assert after["streams"] > before
@@ -118,12 +118,12 @@ def test_without_the_journal_names_lapse(s3, bucket, mount, proxy, user):
     s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     one = mount(bucket, "--endpoint", proxy.endpoint, "--ttl", "1")
     eventually(lambda: journal_of(one)["state"] == "following")
-    assert (one.folder / "a").read_bytes() == b"1"
+    assert one.read("a") == b"1"
     proxy.passing.clear()
     s3.put_object(Bucket=bucket, Key="a", Body=b"22")
     eventually(lambda: journal_of(one)["state"] != "following")
     proxy.passing.set()
-    eventually(lambda: (one.folder / "a").read_bytes() == b"22")
+    eventually(lambda: one.read("a") == b"22")
     eventually(lambda: journal_of(one)["state"] == "following")
 
 
@@ -137,14 +137,14 @@ def test_a_server_that_is_killed_and_comes_back(own_server, tmp_path):
     base.mkdir()
     one = mounts.Mounted(base, server.client_environment(), "models").start()
     try:
-        assert (one.folder / "a.dat").read_bytes() == body
+        assert one.read("a.dat") == body
         server.kill()
         server.listen = f"127.0.0.1:{server.port}"
         server.start()
         s3.put_object(Bucket="models", Key="b.dat", Body=b"new")
-        eventually(lambda: (one.folder / "b.dat").exists())
-        assert (one.folder / "b.dat").read_bytes() == b"new"
-        assert (one.folder / "a.dat").read_bytes() == body
+        eventually(lambda: one.exists("b.dat"))
+        assert one.read("b.dat") == b"new"
+        assert one.read("a.dat") == body
         eventually(lambda: journal_of(one)["state"] == "following")
     finally:
         one.stop()
