@@ -87,8 +87,8 @@ class Mounted:
 
     def run(self, *command, **options):
         """A program of whoever mounted, in the mount."""
-        words = [str(word) for word in (*self.who, *command)]
-        options = {"cwd": self.folder, "check": True, "capture_output": True, "text": True, "timeout": 120} | options
+        words = [str(word) for word in (*self.who, "env", "-C", self.folder, *command)]
+        options = {"check": True, "capture_output": True, "text": True, "timeout": 120} | options
         return subprocess.run(words, **options)  # noqa: PLW1510
 
     def read(self, name):
