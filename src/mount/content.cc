@@ -67,11 +67,11 @@ Result<bool> Content::find_version(const client::Call& call) {
     return false;
 }
 
-Result<void> Content::get(cache::ByteRange range, const client::PieceSink& sink,
-                          const client::Call& call) {
+Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
+                          const client::PieceSink& sink, const client::Call& call) {
     for (bool again = true;; again = false) {
         const Result<client::GetObjectReply> reply =
-            store_.client.get_object(request(range), sink, call);
+            store_.client.get_object(request(missing()), sink, call);
         if (reply) return {};
         if (!changed(reply.error())) return std::unexpected(reply.error());
         if (again) {
@@ -89,13 +89,12 @@ Result<std::uint64_t> Content::fetch(cache::ByteRange range, const client::Call&
     while (true) {
         TRY(std::optional<cache::Claim> claim, entry_->claim(range));
         if (!claim) return fetched;
-        const cache::ByteRange wanted = claim->range();
+        fetched += claim->range().length;
         const auto fill = [&](std::uint64_t, std::span<const std::byte> piece) {
             return claim->fill(piece);
         };
-        TRY_VOID(get(wanted, fill, call));
+        TRY_VOID(get([&] { return claim->range(); }, fill, call));
         CHECK(claim->done());
-        fetched += wanted.length;
     }
 }
 
@@ -120,12 +119,14 @@ Result<void> Content::read_cached(std::uint64_t offset, std::span<std::byte> out
 
 Result<void> Content::read_through(std::uint64_t offset, std::span<std::byte> out,
                                    const client::Call& call) {
-    const auto copy = [&](std::uint64_t at, std::span<const std::byte> piece) -> Result<void> {
-        CHECK(at >= offset && at - offset + piece.size() <= out.size());
-        std::memcpy(out.data() + (at - offset), piece.data(), piece.size());
+    std::size_t copied = 0;
+    const auto copy = [&](std::uint64_t, std::span<const std::byte> piece) -> Result<void> {
+        CHECK(piece.size() <= out.size() - copied);
+        std::memcpy(out.data() + copied, piece.data(), piece.size());
+        copied += piece.size();
         return {};
     };
-    return get({offset, out.size()}, copy, call);
+    return get([&] { return cache::ByteRange{offset + copied, out.size() - copied}; }, copy, call);
 }
 
 Result<std::size_t> Content::read(std::uint64_t offset, std::span<std::byte> out,

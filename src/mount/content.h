@@ -67,9 +67,9 @@ class Content {
                              const client::Call& call);
     Result<void> read_through(std::uint64_t offset, std::span<std::byte> out,
                               const client::Call& call);
-    // One GET, by version id once the object is another.
-    Result<void> get(cache::ByteRange range, const client::PieceSink& sink,
-                     const client::Call& call);
+    // What is missing, as asked anew for each GET; by version id once the object is another.
+    Result<void> get(const std::function<cache::ByteRange()>& missing,
+                     const client::PieceSink& sink, const client::Call& call);
     Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
     client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
 

@@ -23,7 +23,10 @@ void read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_f
     Answers& answers = answers_of(request);
     Answering answering(answers.interrupts, request);
     const io::Buffer buffer = answers.read_buffers.try_acquire();
-    if (!buffer) return reply_error(request, Error(Code::slow_down));
+    if (!buffer) {
+        answering.done();
+        return reply_error(request, Error(Code::slow_down));
+    }
     const auto out = buffer.bytes().first(std::min(size, buffer.bytes().size()));
     const auto bytes = answers.file_system->read(file->fh, static_cast<std::uint64_t>(offset), out,
                                                  answering.call());

@@ -97,9 +97,9 @@ void statfs(fuse_req_t request, fuse_ino_t) {
 // A folder that is being read: where the names of the last reply ended.
 struct OpenFolder {
     Mutex mutex;
-    // The name before each position that the kernel was given. It asks for the last of them, or
-    // (seekdir) an older one.
-    std::vector<std::string> names GUARDED_BY(mutex);
+    // Under the mutex: the names that were given out. The kernel asks for what follows the last of
+    // them, or (seekdir) an older one.
+    std::vector<std::string> names = {};
 };
 
 OpenFolder& open_folder(const fuse_file_info* file) {
@@ -157,7 +157,10 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > names.size()) return void(fuse_reply_err(request, EINVAL));
+    if (given > names.size()) {
+        answering.done();
+        return void(fuse_reply_err(request, EINVAL));
+    }
     names.resize(given);
     std::vector<NodeId> counted;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {

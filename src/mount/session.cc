@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fuse3/fuse_opt.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -86,11 +87,12 @@ struct Session::State : Answers {
 
     const SessionOptions options;
     fuse_session* session = nullptr;
-    std::atomic<bool> offered = false;     // the kernel has passthrough
-    std::atomic<bool> init_done = false;   // its reply is sent
-    std::atomic<bool> negotiated = false;  // and asks for it
-    std::atomic<bool> refused = false;     // we may not, after all
-    Notifier notifier;                     // the last
+    std::atomic<bool> offered = false;           // the kernel has passthrough
+    std::atomic<std::uint64_t> init_unique = 0;  // the number of the kernel's INIT
+    std::atomic<bool> init_done = false;         // its reply is sent
+    std::atomic<bool> negotiated = false;        // and asks for it
+    std::atomic<bool> refused = false;           // we may not, after all
+    Notifier notifier;                           // the last
 };
 
 void Session::State::init(void* data, fuse_conn_info* connection) {
@@ -128,11 +130,18 @@ ssize_t Session::State::read_request(int descriptor, void* buffer, std::size_t s
 
 ssize_t Session::State::write_reply(int descriptor, iovec* pieces, int count, void* data) {
     State& state = of(data);
-    if (!state.init_done.exchange(true)) return state.write_init(descriptor, pieces, count);
-    return ::writev(descriptor, pieces, count);
+    if (state.init_done) return ::writev(descriptor, pieces, count);
+    // What the kernel is told of changes may come before it.
+    wire::OutHeader header{};
+    if (count > 0 && pieces[0].iov_len == sizeof(header))
+        std::memcpy(&header, pieces[0].iov_base, sizeof(header));
+    if (header.unique == 0 || header.unique != state.init_unique)
+        return ::writev(descriptor, pieces, count);
+    state.init_done = true;
+    return state.write_init(descriptor, pieces, count);
 }
 
-// The first reply is that to INIT; passthrough is asked for in it.
+// Passthrough is asked for in the reply to INIT.
 ssize_t Session::State::write_init(int descriptor, const iovec* pieces, int count) {
     constexpr std::size_t reply_bytes = sizeof(wire::OutHeader) + sizeof(wire::InitOut);
     std::array<char, reply_bytes> reply{};
@@ -172,6 +181,7 @@ Result<void> Session::State::mount() {
     fuse_args args{
         .argc = static_cast<int>(arguments.size()), .argv = arguments.data(), .allocated = 0};
     session = fuse_session_new(&args, &operations, sizeof(operations), static_cast<Answers*>(this));
+    fuse_opt_free_args(&args);
     if (session == nullptr) return fail(Code::invalid_argument, "libfuse refuses the options");
     // It says why on stderr.
     if (fuse_session_mount(session, options.folder.c_str()) != 0) {

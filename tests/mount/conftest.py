@@ -5,6 +5,7 @@ import sys
 
 import mounts
 import pytest
+
 from weir_server import WeirServer, new_bucket_name
 
 if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):

@@ -7,6 +7,7 @@ import os
 import random
 import stat
 import time
+from functools import partial
 
 import pytest
 
@@ -85,7 +86,9 @@ def test_random_reads_and_mmap(s3, bucket, mounted):
         put(s3, bucket, name, body)
     chance = random.Random(7)
     for name in ("model.safetensors", "other.dat"):
-        with eventually(lambda: open(mounted.folder / name, "rb")) as file:
+        path = mounted.folder / name
+        eventually(partial(os.stat, path))
+        with open(path, "rb") as file:
             for _ in range(50):
                 at, size = chance.randrange(len(body)), chance.randrange(1, 2 * MIB)
                 assert os.pread(file.fileno(), size, at) == body[at : at + size]
