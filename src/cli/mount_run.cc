@@ -37,7 +37,9 @@ class StopSignals {
         ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
         std::signal(SIGPIPE, SIG_IGN);
     }
-    ~StopSignals() {
+    ~StopSignals() { end(); }
+    // Nothing is called any more.
+    void end() {
         ended_ = true;
         if (thread_.joinable()) thread_.join();
     }
@@ -187,7 +189,9 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
                         client->trim();
                     });
     if (!mounted()) mount->stop();
-    TRY_VOID(mount->wait());
+    const Result<void> ended = mount->wait();
+    signals.end();
+    TRY_VOID(ended);
     log.info("{} is unmounted", line.folder);
     return {};
 }
