@@ -82,7 +82,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
     }
     TRY(const NodeInfo node, ground_.tree.add(folder, std::move(child)));
     TRY(std::shared_ptr<Draft> draft, ground_.drafts.open_new(node, std::move(start)));
-    TRY(const Opened opened, add_written(node, flags, std::move(draft)));
+    TRY(const Opened opened, add_written(node, flags, std::move(draft), true));
     TRY_VOID(ground_.tree.looked_up(node.id));
     return Created{.file = answered(node, ground_.freshness.now()), .opened = opened};
 }

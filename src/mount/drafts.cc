@@ -211,13 +211,13 @@ void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
     if (!kept)
         environs_.ground.log.debug("{} is not kept in the cache: {}", draft->key(),
                                    kept.error().describe());
-    if (forget(node, *draft) && on_settled_) on_settled_(node);
+    if (forget(node, *draft) && on_settled_) on_settled_(node, true);
 }
 
 void Drafts::give_up(NodeId node, Draft& draft) {
     if (draft.recovery_id().empty() && draft.version()) {
         // Attributes that the caller was told are not set.
-        if (forget(node, draft) && on_settled_) on_settled_(node);
+        if (forget(node, draft) && on_settled_) on_settled_(node, false);
         return;
     }
     const Result<void> kept = draft.keep_for_recovery();
@@ -229,7 +229,7 @@ void Drafts::give_up(NodeId node, Draft& draft) {
         environs_.ground.log.error("{} is not in the store, and could not be kept: {}",
                                    draft.key(), kept.error().describe());
     if (!forget(node, draft)) return;
-    if (on_settled_) on_settled_(node);
+    if (on_settled_) on_settled_(node, false);
     // A file that the store never had is none without its bytes.
     const Result<NodeInfo> left = environs_.tree.node(node);
     if (left && left->version.etag.empty() && !left->unlinked)

@@ -57,8 +57,10 @@ class Drafts {
     Drafts& operator=(const Drafts&) = delete;
 
     bool async_close() const { return environs_.async_close; }
-    // Called whenever a node has no Draft any more: its bytes are its version's.
-    void on_settled(std::function<void(NodeId)> call) { on_settled_ = std::move(call); }
+    // Called whenever a node has no Draft any more: its bytes are its version's. `committed`: else
+    // what was written is given up, and what the store has is not known.
+    using Settled = std::function<void(NodeId node, bool committed)>;
+    void on_settled(Settled call) { on_settled_ = std::move(call); }
 
     // Each open of a node that writes, or that reads what is being written, has its close(). A node
     // that nobody writes yet begins from the version that the tree has. Once, what failed since it
@@ -113,7 +115,7 @@ class Drafts {
     void retry() EXCLUDES(mutex_);
 
     const Environs environs_;
-    std::function<void(NodeId)> on_settled_;
+    Settled on_settled_;
     std::atomic<std::uint64_t> commits_ = 0, failures_ = 0;
     net::Interrupt stop_;
     mutable Mutex mutex_;

@@ -185,12 +185,13 @@ class FileSystem {
 
     // write_verbs.cc
     Result<Opened> open_to_write(const NodeInfo& node, int flags, const client::Call& call);
-    Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft);
+    Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft,
+                               bool commits);
     Opened count_cached(NodeId node) EXCLUDES(modes_mutex_);
     // stale where the kernel reads the file by itself: then its name is another node from now on,
     // which the kernel finds when it looks again, and the bytes that are read stay.
     Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
-    void settled(NodeId node);
+    void settled(NodeId node, bool committed);
 
     // create_verbs.cc, remove_verbs.cc
     Result<void> check_writable() const;

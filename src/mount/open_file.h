@@ -24,6 +24,7 @@ struct OpenFile {
     int flags = 0;                          // of open(2)
     std::shared_ptr<Content> content = {};  // null for a file that is being written
     std::shared_ptr<Draft> draft = {};      // if it writes, or was opened while others wrote
+    bool commits = false;                   // its close(2) does
     OpenMode mode = OpenMode::uncounted;
 };
 

@@ -18,6 +18,19 @@ bool has_no_rename(const Error& error) {
            error.code() == Code::no_such_key;
 }
 
+// While a rename goes on in the store.
+class Moving {
+  public:
+    Moving(Tree& tree, NodeId node) : tree_(tree), node_(node) { tree_.set_moving(node_, true); }
+    ~Moving() { tree_.set_moving(node_, false); }
+    Moving(const Moving&) = delete;
+    Moving& operator=(const Moving&) = delete;
+
+  private:
+    Tree& tree_;
+    const NodeId node_;
+};
+
 }  // namespace
 
 struct FileSystem::Renaming {
@@ -56,6 +69,7 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
                       .replaces = (flags & RENAME_NOREPLACE) == 0};
     if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
     TRY_VOID(keep_folder(folder, call));
+    const Moving moving(ground_.tree, renaming.node.id);
     TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call)
                                     : rename_file(renaming, call));
     return ground_.tree.rename(folder, name, to_folder, to_name);

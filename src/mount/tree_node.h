@@ -30,6 +30,8 @@ struct Tree::Node {
     std::deque<std::string> awaited = {};
     // What the journal told while it was being written: it may be ahead of the commit's own reply.
     std::string told = {};
+    // This mount is renaming it: what the journal tells of its old name meanwhile is known.
+    bool moving = false;
 };
 
 }  // namespace weir::mount

@@ -22,9 +22,9 @@ void reply(fuse_req_t request, const Result<void>& done) {
 
 void reply_made(fuse_req_t request, const Result<Answered>& made) {
     if (!made) return reply_error(request, made.error());
+    FileSystem& file_system = *answers_of(request).file_system;  // the request goes with the reply
     const fuse_entry_param entry = entry_of(*made);
-    if (fuse_reply_entry(request, &entry) != 0)
-        answers_of(request).file_system->forget(entry.ino, 1);
+    if (fuse_reply_entry(request, &entry) != 0) file_system.forget(entry.ino, 1);
 }
 
 void create(fuse_req_t request, fuse_ino_t folder, const char* name, mode_t mode,

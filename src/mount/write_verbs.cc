@@ -11,7 +11,9 @@ namespace weir::mount {
 
 FileSystem::FileSystem(const Ground& ground)
     : ground_(ground), open_files_(ground.limits.open_files_max) {
-    ground_.drafts.on_settled([this](NodeId node) { settled(node); });
+    ground_.drafts.on_settled([this](NodeId node, bool committed) {
+        settled(node, committed);
+    });
 }
 
 Result<void> FileSystem::check_writable() const {
@@ -44,12 +46,13 @@ Result<Opened> FileSystem::open_to_write(const NodeInfo& node, int flags, const 
             ground_.drafts.close(node.id);
             return fail(cut.error());
         }
-    return add_written(node, flags, std::move(draft));
+    return add_written(node, flags, std::move(draft),
+                       (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0);
 }
 
 // Those who only write need not read pages first that they overwrite in part.
 Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
-                                       std::shared_ptr<Draft> draft) {
+                                       std::shared_ptr<Draft> draft, bool commits) {
     const bool reads = (flags & O_ACCMODE) != O_WRONLY;
     Opened opened =
         reads ? count_cached(node.id) : Opened{.direct_io = true, .parallel_direct_writes = true};
@@ -58,6 +61,7 @@ Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
                                                        .flags = flags,
                                                        .content = {},
                                                        .draft = std::move(draft),
+                                                       .commits = commits,
                                                        .mode = mode});
     if (!handle) {
         count_release(node.id, mode);
@@ -68,7 +72,10 @@ Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
     return opened;
 }
 
-void FileSystem::settled(NodeId id) {
+void FileSystem::settled(NodeId id, bool committed) {
+    if (!committed)
+        for (const Tree::Replaced& replaced : ground_.tree.distrust(id))
+            ground_.kernel.forget_name(replaced.folder, replaced.name);
     if (!ground_.contents.held(id)) return;
     const Result<NodeInfo> node = ground_.tree.node(id);
     if (!node || node->unlinked) return;
@@ -85,7 +92,7 @@ Result<void> FileSystem::write(FileHandle handle, std::uint64_t offset,
 
 Result<void> FileSystem::flush(FileHandle handle, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
-    if (!file.draft) return {};
+    if (!file.commits) return {};
     return ground_.drafts.flush(file.node, call);
 }
 
