@@ -16,5 +16,5 @@ set(WEIR_LAYER_s3/server "base;io;hash;net;http;s3/proto;kv;blob;meta;store;auth
 set(WEIR_LAYER_cache "base;hash")
 set(WEIR_LAYER_inspect "base;io;hash;kv;blob;meta;store")
 set(WEIR_LAYER_backup "base;io;kv;blob;meta;store;inspect")
-set(WEIR_LAYER_cli "base;io;inspect;backup")
-set(WEIR_LAYER_server "base;io;hash;net;http;kv;blob;meta;store;auth;s3/proto;s3/server;inspect;backup;cli")
+set(WEIR_LAYER_cli "base;io;client;inspect;backup")
+set(WEIR_LAYER_server "base;io;hash;net;http;kv;blob;meta;store;auth;s3/proto;s3/server;inspect;backup;client;cli")
