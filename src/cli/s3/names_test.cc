@@ -49,7 +49,7 @@ TEST(LocalName, IsBelowItsFolder) {
 }
 
 TEST(FileTime, ComesBack) {
-    for (const UnixNanos time : {UnixNanos{0}, UnixNanos{1}, 1'700'000'000'123'456'789ULL})
+    for (const UnixNanos time : {UnixNanos{0}, UnixNanos{1}, UnixNanos{1'700'000'000'123'456'789}})
         EXPECT_EQ(parse_file_time(format_file_time(time)), time);
     EXPECT_EQ(parse_file_time("1600000000"), 1'600'000'000 * nanos_per_second);
     EXPECT_EQ(parse_file_time("1.5"), 1'500'000'000U);

@@ -1,6 +1,7 @@
 #include "cli/s3/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "cli/command_line.h"
 
@@ -141,22 +143,32 @@ void Report::tick() {
     drawn_ = true;
 }
 
+// "3 files, 1.5 GiB in 2.0 s, 768.0 MiB/s; 2 deleted; 1 failed".
+std::string Report::summary() const {
+    constexpr double least_s = 0.001;
+    const std::uint64_t files = files_, bytes = bytes_, deleted = deleted_, failures = failures_;
+    std::vector<std::string> parts;
+    if (files > 0 || (deleted == 0 && failures == 0)) {
+        const double took =
+            std::max(std::chrono::duration<double>(Clock::now() - began_).count(), least_s);
+        parts.push_back(fmt::format(
+            "{} file{}, {} in {:.1f} s, {}/s", files, files == 1 ? "" : "s", amount(bytes), took,
+            amount(static_cast<std::uint64_t>(static_cast<double>(bytes) / took))));
+    }
+    if (deleted > 0) parts.push_back(fmt::format("{} deleted", deleted));
+    // One failure alone has said it all.
+    if (failures > 1 || (failures > 0 && !parts.empty()))
+        parts.push_back(fmt::format("{} failed", failures));
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
 int Report::finish() {
     MutexLock lock(mutex_);
     clear();
-    const std::uint64_t failures = failures_;
-    const double took = std::chrono::duration<double>(Clock::now() - began_).count();
-    if (!options_.quiet && !options_.dry_run) {
-        std::string text =
-            fmt::format("{} files, {} in {:.1f} s, {}/s", files_.load(), amount(bytes_), took,
-                        amount(static_cast<std::uint64_t>(static_cast<double>(bytes_.load()) /
-                                                          std::max(took, 0.001))));
-        if (deleted_ > 0) text += fmt::format("; {} deleted", deleted_.load());
-        if (failures > 0) text += fmt::format("; {} failed", failures);
-        say(text, true);
-    }
+    const std::string text = summary();
+    if (!options_.quiet && !options_.dry_run && !text.empty()) say(text, true);
     std::fflush(stdout);
-    return failures > 0 ? cli::failed : done;
+    return failures_ > 0 ? cli::failed : done;
 }
 
 }  // namespace weir::cli

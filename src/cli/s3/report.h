@@ -52,6 +52,7 @@ class Report {
     void say(std::string_view line, bool to_stderr) REQUIRES(mutex_);
     void clear() REQUIRES(mutex_);
     void measure() REQUIRES(mutex_);
+    std::string summary() const;
 
     using Clock = std::chrono::steady_clock;
     const ReportOptions options_;
