@@ -53,6 +53,14 @@ inline constexpr std::uint64_t mount_cache_bytes_min = 64 * MiB;
 inline constexpr std::uint64_t mount_log_bytes_max = 16 * MiB;  // of a log in a file, and once more
 inline constexpr unsigned umount_wait_s = 45;  // for the daemon to write what is under way
 
+// `weir cp`, `sync` and `rm` (src/cli/s3).
+inline constexpr std::size_t copy_files_max = 16;    // at a time
+inline constexpr std::size_t copy_queue_max = 1024;  // files that wait; the listing waits for them
+inline constexpr std::size_t copy_parallelism_max = 64;           // requests of one file
+inline constexpr std::uint64_t copy_part_bytes_max = GiB;         // of --part-mib
+inline constexpr std::uint64_t stream_part_bytes_max = 64 * MiB;  // those of a stream are held
+inline constexpr std::size_t sync_deletes_max = 10'000'000;       // names that one sync remembers
+
 struct Limits {
     // Connections and requests.
     std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed

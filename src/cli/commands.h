@@ -15,6 +15,7 @@ struct Command {
     std::string_view usage;
     std::string_view help;
     int (*run)(const std::vector<std::string>& arguments);
+    bool own_options = false;  // it takes none of the configuration's, and explains its own
 };
 
 std::span<const Command> commands();
