@@ -156,7 +156,8 @@ struct MountLimits {
     std::size_t sweep_share_percent = 75;      // of the cache: larger files are read by windows
     std::uint64_t window_bytes_min = 1 * MiB;  // that are fetched ahead of a reader, doubled
     std::uint64_t window_bytes_max = 64 * MiB;
-    std::size_t streams_max = 16;  // readers of one file that are told apart
+    std::uint64_t kept_bytes = 32 * MiB;  // behind the reader of a file too large for the cache
+    std::size_t streams_max = 16;         // readers of one file that are told apart
     std::uint64_t small_file_bytes_max = 1 * MiB;
     std::size_t small_files_ahead = 128;           // of a folder whose files are read in turn
     std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,

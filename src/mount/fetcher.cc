@@ -90,7 +90,10 @@ void Fetcher::work(const FetchQueue::Work& work) {
     }
     if (std::exchange(task.failed, true) || stopped_) return;
     ++stats_.failures;
-    log_.warn("fetching {} ahead failed: {}", task.content->key(), fetched.error().describe());
+    // Where there is no room, readers get on without the cache.
+    const bool expected = fetched.error().code() == Code::no_space;
+    log_.log(expected ? spdlog::level::debug : spdlog::level::warn, "fetching {} ahead failed: {}",
+             task.content->key(), fetched.error().describe());
 }
 
 Result<void> Fetcher::look_up(FetchTask& task) {
@@ -147,7 +150,8 @@ void Fetcher::opened(const NodeInfo& node, const std::shared_ptr<Content>& conte
     const bool weights = is_weights(node.name) && fits;
     const bool small = content->bytes() <= limits_.small_file_bytes_max;
     if (!content->complete()) {
-        reading_.try_emplace(node.id, Reading{.streams = Streams(limits_, content->bytes()),
+        reading_.try_emplace(node.id, Reading{.streams = Streams(limits_, content->bytes(),
+                                                                 cache_.usage().bytes_max),
                                               .whole = weights,
                                               .oversized = !fits});
         if (weights) sweep(node, content);

@@ -72,6 +72,7 @@ struct Mount::State {
     Mutex mutex;
     ConditionVariable changed;
     bool served GUARDED_BY(mutex) = false;      // the kernel asks no more
+    unsigned stopping GUARDED_BY(mutex) = 0;    // calls of stop()
     std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
 };
 
@@ -110,6 +111,10 @@ void Mount::State::wire() {
 Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Mount::~Mount() {
+    {
+        const MutexLock lock(state_->mutex);
+        while (state_->stopping > 0) state_->changed.wait(state_->mutex);
+    }
     state_->follower->stop();
     state_->fetcher->stop();
     // The kernel's requests have ended: nobody calls what goes now.
@@ -140,6 +145,11 @@ Result<void> Mount::wait() {
 }
 
 void Mount::stop() {
+    {
+        const MutexLock lock(state_->mutex);
+        if (state_->served) return;
+        ++state_->stopping;
+    }
     state_->session->unmount(/*force=*/false);
     const auto until = std::chrono::steady_clock::now() +
                        std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);
@@ -148,6 +158,8 @@ void Mount::stop() {
     while (!state_->served && std::chrono::steady_clock::now() < until)
         state_->changed.wait_for(state_->mutex, std::chrono::milliseconds(100));
     if (!state_->served) state_->session->unmount(/*force=*/true);
+    --state_->stopping;
+    state_->changed.notify_all();
 }
 
 const MountOptions& Mount::options() const { return state_->options; }

@@ -7,8 +7,6 @@ namespace {
 
 // The kernel asks out of order: so far from where a stream is it still belongs to it.
 constexpr std::uint64_t reach_bytes = 2 * MiB;
-// What is kept behind a reader, and given up in pieces of.
-constexpr std::uint64_t kept_bytes = 32 * MiB;
 
 }  // namespace
 
@@ -30,14 +28,14 @@ Streams::Next Streams::reads(std::uint64_t offset, std::uint64_t bytes) {
     Stream* stream = find(offset, bytes);
     const std::uint64_t end = std::min(offset + bytes, file_bytes_);
     if (stream == nullptr) {
-        if (streams_.size() >= limits_->streams_max)
+        if (streams_.size() >= streams_max_)
             streams_.erase(std::ranges::min_element(streams_, {}, &Stream::used));
         // Who begins at the beginning will most likely go on.
-        const std::uint64_t window = offset == 0 ? limits_->window_bytes_min : 0;
+        const std::uint64_t window = offset == 0 ? window_bytes_min_ : 0;
         stream = &streams_.emplace_back(
             Stream{.at = end, .window = window, .fetched = end, .discarded = offset});
     } else {
-        if (end > stream->at && stream->window == 0) stream->window = limits_->window_bytes_min;
+        if (end > stream->at && stream->window == 0) stream->window = window_bytes_min_;
         stream->at = std::max(stream->at, end);
         stream->fetched = std::max(stream->fetched, stream->at);
     }
@@ -50,10 +48,10 @@ Streams::Next Streams::reads(std::uint64_t offset, std::uint64_t bytes) {
             next.fetch = {stream->fetched, to - stream->fetched};
             stream->fetched = to;
         }
-        stream->window = std::min(stream->window * 2, limits_->window_bytes_max);
+        stream->window = std::min(stream->window * 2, window_bytes_max_);
     }
-    if (stream->at > stream->discarded + 2 * kept_bytes) {
-        const std::uint64_t to = stream->at - kept_bytes;
+    if (stream->at > stream->discarded + 2 * kept_bytes_) {
+        const std::uint64_t to = stream->at - kept_bytes_;
         next.behind = {stream->discarded, to - stream->discarded};
         stream->discarded = to;
     }

@@ -4,6 +4,7 @@
 //
 // Not synchronized: its owner's lock. Pure otherwise.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,8 +17,14 @@ namespace weir::mount {
 
 class Streams {
   public:
-    Streams(const MountLimits& limits, std::uint64_t file_bytes)
-        : limits_(&limits), file_bytes_(file_bytes) {}
+    // `room_bytes`: of the cache, of which one file's windows take an eighth at most.
+    Streams(const MountLimits& limits, std::uint64_t file_bytes, std::uint64_t room_bytes)
+        : streams_max_(limits.streams_max),
+          window_bytes_min_(limits.window_bytes_min),
+          window_bytes_max_(
+              std::max(window_bytes_min_, std::min(limits.window_bytes_max, room_bytes / 8))),
+          kept_bytes_(std::min(limits.kept_bytes, room_bytes / 8)),
+          file_bytes_(file_bytes) {}
 
     struct Next {
         std::optional<cache::ByteRange> fetch = {};   // that should be there soon
@@ -38,7 +45,9 @@ class Streams {
 
     Stream* find(std::uint64_t offset, std::uint64_t bytes);
 
-    const MountLimits* limits_;
+    std::size_t streams_max_;
+    std::uint64_t window_bytes_min_, window_bytes_max_;
+    std::uint64_t kept_bytes_;  // behind a reader
     std::uint64_t file_bytes_;
     std::uint64_t now_ = 0;
     std::vector<Stream> streams_;

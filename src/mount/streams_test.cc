@@ -10,7 +10,7 @@ constexpr std::uint64_t read_bytes = 128 * KiB;
 
 TEST(Streams, FetchEveryByteOnceBeforeASequentialReaderGetsThere) {
     constexpr std::uint64_t file_bytes = 300 * MiB + 17;
-    Streams streams(limits, file_bytes);
+    Streams streams(limits, file_bytes, TiB);
     std::uint64_t fetched = 0;
     for (std::uint64_t at = 0; at < file_bytes; at += read_bytes) {
         const Streams::Next next = streams.reads(at, read_bytes);
@@ -28,14 +28,14 @@ TEST(Streams, FetchEveryByteOnceBeforeASequentialReaderGetsThere) {
 }
 
 TEST(Streams, DoNothingForRandomReads) {
-    Streams streams(limits, 10 * GiB);
+    Streams streams(limits, 10 * GiB, TiB);
     for (std::uint64_t i = 1; i < 100; ++i)
         EXPECT_FALSE(streams.reads((i * 7'919 % 100) * 64 * MiB + 32 * MiB, 4 * KiB).fetch);
     EXPECT_LE(streams.count(), limits.streams_max);
 }
 
 TEST(Streams, TellSeveralReadersApart) {
-    Streams streams(limits, 10 * GiB);
+    Streams streams(limits, 10 * GiB, TiB);
     std::uint64_t fetched[3] = {};
     for (std::uint64_t i = 0; i < 64; ++i)
         for (std::uint64_t reader = 0; reader < 3; ++reader) {
@@ -47,7 +47,7 @@ TEST(Streams, TellSeveralReadersApart) {
 }
 
 TEST(Streams, AllowTheKernelToAskOutOfOrder) {
-    Streams streams(limits, GiB);
+    Streams streams(limits, GiB, TiB);
     for (std::uint64_t i = 0; i < 64; i += 2) {
         streams.reads((i + 1) * read_bytes, read_bytes);
         streams.reads(i * read_bytes, read_bytes);
@@ -56,7 +56,7 @@ TEST(Streams, AllowTheKernelToAskOutOfOrder) {
 }
 
 TEST(Streams, GiveUpWhatLiesBehind) {
-    Streams streams(limits, 10 * GiB);
+    Streams streams(limits, 10 * GiB, TiB);
     std::uint64_t behind = 0, at = 0;
     for (; at < GiB; at += MiB) {
         const auto next = streams.reads(at, MiB);
