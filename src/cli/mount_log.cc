@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "base/limits.h"
@@ -40,7 +41,9 @@ Result<MountLog> open(const MountLine& line, const std::string& cache_folder) {
             std::make_shared<spdlog::sinks::syslog_sink_mt>(name, LOG_PID, LOG_DAEMON, false);
         return MountLog{std::make_shared<Log>(name, std::move(sink)), "syslog"};
     }
-    return open_file(line.log.empty() ? cache_folder + "/mount.log" : line.log);
+    // Absolute: it is opened again when it has become long, from another folder.
+    return open_file(line.log.empty() ? cache_folder + "/mount.log"
+                                      : std::filesystem::absolute(line.log).string());
 }
 
 }  // namespace

@@ -27,47 +27,50 @@
 namespace weir::cli {
 namespace {
 
-// Blocks the signals in every thread made from here on, and takes them on one of its own: the first
-// SIGTERM or SIGINT calls `stop`, another one ends the process as it would have.
-class StopSignals {
-  public:
-    StopSignals() {
-        ::sigemptyset(&set_);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
-        ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-        std::signal(SIGPIPE, SIG_IGN);
-    }
-    ~StopSignals() { end(); }
-    // Nothing is called any more.
-    void end() {
-        ended_ = true;
-        if (thread_.joinable()) thread_.join();
-    }
-    StopSignals(const StopSignals&) = delete;
-    StopSignals& operator=(const StopSignals&) = delete;
+// Blocks, in every thread made from here on, the signals that end a mount.
+sigset_t block_signals() {
+    sigset_t set{};
+    ::sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&set, signal);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    for (const int signal : {SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+    return set;
+}
 
-    void on_stop(std::function<void()> stop, std::function<void()> now_and_then) {
-        thread_ = std::thread([this, stop = std::move(stop), tick = std::move(now_and_then)] {
-            while (!ended_) {
-                const timespec slice{.tv_sec = 0, .tv_nsec = 200'000'000};
-                const int signal = ::sigtimedwait(&set_, nullptr, &slice);
-                if (signal < 0) tick();
-                if (signal != SIGTERM && signal != SIGINT) continue;
-                std::signal(signal, SIG_DFL);
-                sigset_t one{};
-                ::sigemptyset(&one);
-                ::sigaddset(&one, signal);
-                ::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
-                stop();
-                return;
-            }
-        });
+// Takes the blocked signals on a thread of its own: the first SIGTERM or SIGINT calls `stop`,
+// another one ends the process as it would have. Calls `tick` now and then.
+class Watch {
+  public:
+    Watch(const sigset_t& signals, std::function<void()> stop, std::function<void()> tick)
+        : signals_(signals),
+          stop_(std::move(stop)),
+          tick_(std::move(tick)),
+          thread_([this] { watch(); }) {}
+    ~Watch() {
+        ended_ = true;
+        thread_.join();
     }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
 
   private:
-    sigset_t set_{};
+    void watch() {
+        const timespec slice{.tv_sec = 0, .tv_nsec = 200'000'000};
+        while (!ended_) {
+            const int signal = ::sigtimedwait(&signals_, nullptr, &slice);
+            if (signal < 0) tick_();
+            if (signal == SIGTERM || signal == SIGINT) break;
+        }
+        if (ended_) return;
+        for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, SIG_DFL);
+        ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
+        stop_();
+    }
+
+    const sigset_t signals_;
+    const std::function<void()> stop_, tick_;
     std::atomic<bool> ended_ = false;
-    std::thread thread_;
+    std::thread thread_;  // the last
 };
 
 // Connections, open files and cache entries hold descriptors.
@@ -121,7 +124,7 @@ Result<std::string> cache_folder_of(const MountLine& line) {
 }  // namespace
 
 Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mounted) {
-    StopSignals signals;
+    const sigset_t signals = block_signals();
     raise_descriptor_limit();
     const Person person = Person::of_process();
     const SystemClock clock;
@@ -183,15 +186,15 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
                                    }));
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
-    signals.on_stop([&] { mount->stop(); },
-                    [&] {
-                        buffers.trim();
-                        client->trim();
-                    });
+    // The last that is made, since it calls on the others.
+    const Watch watch(
+        signals, [&] { mount->stop(); },
+        [&] {
+            buffers.trim();
+            client->trim();
+        });
     if (!mounted()) mount->stop();
-    const Result<void> ended = mount->wait();
-    signals.end();
-    TRY_VOID(ended);
+    TRY_VOID(mount->wait());
     log.info("{} is unmounted", line.folder);
     return {};
 }

@@ -41,9 +41,13 @@ class Mounted:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    @property
+    def who(self):
+        """Before a command: whoever mounted, whom alone the kernel lets in where he is not root."""
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
+
     def command(self):
-        who = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
-        return [*who, BINARY, "mount", self.source, self.folder, "--foreground", "--cache", self.cache, *self.options]
+        return [*self.who, BINARY, "mount", self.source, self.folder, "--foreground", "--cache", self.cache, *self.options]
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,9 +87,19 @@ class Mounted:
 
     def run(self, *command, **options):
         """A program of whoever mounted, in the mount."""
-        return subprocess.run(
-            [str(word) for word in command], cwd=self.folder, check=True, capture_output=True, text=True, timeout=120, **options
-        )
+        words = [str(word) for word in (*self.who, "env", "-C", self.folder, *command)]
+        options = {"check": True, "capture_output": True, "text": True, "timeout": 120} | options
+        return subprocess.run(words, **options)  # noqa: PLW1510
+
+    def read(self, name):
+        """A file's bytes, by whoever mounted."""
+        command = [str(word) for word in (*self.who, "cat", self.folder / name)]
+        return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+
+    def exists(self, name):
+        """Whether he finds it."""
+        command = [str(word) for word in (*self.who, "test", "-e", self.folder / name)]
+        return subprocess.run(command, check=False, timeout=120).returncode == 0
 
     def cpu_seconds(self):
         """That the daemon took so far."""

@@ -1,0 +1,117 @@
+"""The mount's snippets of the document that Weir serves, as they stand there; only the mount point, and `cuda` where there
+is no GPU, are replaced. Needs torch."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from weir_server import BINARY
+
+MOUNT_POINT = "/mnt/tigrisfs/my-models"
+
+LOAD_A_MODEL = """
+import torch
+
+model = torch.load("/mnt/tigrisfs/my-models/gpt2-finetuned/pytorch_model.bin", map_location="cpu")
+"""
+
+LOAD_SAFETENSORS = """
+from safetensors.torch import load_file
+import torch
+
+model = load_file("/mnt/tigrisfs/my-models/llama2-7b-quantized/model.safetensors", device=torch.device("cuda"))
+"""
+
+# The document names it: transformers.AutoModel.from_pretrained(path).
+FROM_PRETRAINED = """
+import transformers
+
+model = transformers.AutoModel.from_pretrained("/mnt/tigrisfs/my-models/tiny-llama").state_dict()
+"""
+
+# What is compared: every tensor, by its bytes.
+DIGESTS = """
+import hashlib, json, torch
+
+def digests(tensors):
+    flat = {name: each.contiguous().reshape(-1).view(torch.uint8) for name, each in tensors.items()}
+    return {name: hashlib.sha256(each.numpy().tobytes()).hexdigest() for name, each in flat.items()}
+"""
+defined = {}
+exec(DIGESTS, defined)
+digests = defined["digests"]
+
+
+def snippet(text, folder):
+    """The snippet as a program. safetensors takes no torch.device, so it gets the device's name."""
+    program = text.replace(MOUNT_POINT, str(folder))
+    assert program != text
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return program.replace('torch.device("cuda")', f'"{device}"') + DIGESTS + "print(json.dumps(digests(model)))"
+
+
+def run(program, user):
+    who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+    result = subprocess.run(
+        [*who, sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HOME": "/nonexistent"},
+        cwd="/",
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def tensors():
+    torch.manual_seed(3)
+    return {"a.weight": torch.randn(700, 900), "b.half": torch.randn(33, 5).to(torch.float16), "c.count": torch.arange(9)}
+
+
+def test_torch_load(s3, bucket, mount, user, tensors, tmp_path):
+    torch.save(tensors, tmp_path / "model")
+    s3.upload_file(str(tmp_path / "model"), bucket, "gpt2-finetuned/pytorch_model.bin")
+    assert run(snippet(LOAD_A_MODEL, mount(bucket).folder), user) == digests(tensors)
+
+
+def test_safetensors(s3, bucket, mount, user, tensors, tmp_path):
+    save_file(tensors, tmp_path / "model")
+    s3.upload_file(str(tmp_path / "model"), bucket, "llama2-7b-quantized/model.safetensors")
+    assert run(snippet(LOAD_SAFETENSORS, mount(bucket).folder), user) == digests(tensors)
+
+
+def test_from_pretrained(s3, bucket, mount, user, tmp_path):
+    torch.manual_seed(4)
+    config = transformers.LlamaConfig(
+        hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, vocab_size=200
+    )
+    model = transformers.LlamaModel(config)
+    model.save_pretrained(tmp_path / "model", max_shard_size="100KB")
+    names = sorted(os.listdir(tmp_path / "model"))
+    assert sum(name.endswith(".safetensors") for name in names) > 2, names
+    for name in names:
+        s3.upload_file(str(tmp_path / "model" / name), bucket, f"tiny-llama/{name}")
+    assert run(snippet(FROM_PRETRAINED, mount(bucket).folder), user) == digests(model.state_dict())
+
+
+def test_the_command_of_the_document(server, s3, bucket, tensors, tmp_path):
+    """`sudo tigrisfs my-models /mnt/tigrisfs/my-models`, by its Weir name; the cache alone is the test's own."""
+    torch.save(tensors, tmp_path / "model")
+    s3.upload_file(str(tmp_path / "model"), bucket, "gpt2-finetuned/pytorch_model.bin")
+    folder = tmp_path / "mnt" / "weir" / "my-models"
+    environment = server.client_environment() | {"HOME": str(tmp_path)}
+    command = [BINARY, "mount", bucket, folder, "--cache", tmp_path / "cache"]
+    subprocess.run(command, env=environment, check=True, timeout=120)
+    try:
+        assert run(snippet(LOAD_A_MODEL, folder), None) == digests(tensors)
+    finally:
+        subprocess.run([BINARY, "umount", folder], env=environment, check=True, timeout=120)
