@@ -140,6 +140,20 @@ struct ClientLimits {
     std::size_t buffer_queue_max = 1024;  // calls that wait for one; more fail with slow_down
 };
 
+// Files that are written through a mount (src/mount).
+inline constexpr std::uint64_t draft_piece_bytes = 1 * MiB;  // that are copied at a time
+
+struct DraftLimits {
+    // Of the first parts of an upload; later ones are larger. A file up to this is one PutObject.
+    std::uint64_t part_bytes = 8 * MiB;
+    std::size_t file_parallelism = 8;       // parts of one file that are sent at a time
+    std::size_t upload_threads_max = 16;    // of all files
+    std::size_t upload_queue_max = 1024;    // of parts that wait for one of them
+    std::size_t pieces_max = 65'536;        // written ranges of a file that are told apart
+    std::size_t closed_files_max = 65'536;  // that wait for their commit with --async-close
+    std::size_t commit_threads_max = 8;     // that commit those
+};
+
 // What one mount keeps to (src/mount).
 struct MountLimits {
     std::size_t worker_threads_max = 32;      // that answer the kernel, each one request at a time
@@ -163,6 +177,8 @@ struct MountLimits {
     std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
     std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
     std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file
+    // A file that is removed while it is open is fetched first, up to this size.
+    std::uint64_t save_bytes_max = 1 * GiB;
 
     // Following the journal (src/mount/follower.h).
     std::uint64_t journal_heartbeat_s = 2;    // asked for

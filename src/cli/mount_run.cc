@@ -94,6 +94,7 @@ mount::MountOptions options_of(const MountLine& line, const Person& person) {
                                 .passthrough = line.passthrough,
                                 .listed_metadata = line.listed_metadata,
                                 .async_close = line.async_close,
+                                .recover = line.recover,
                                 .prefetch = line.prefetch};
     options.defaults.uid = line.uid.value_or(person.uid);
     options.defaults.gid = line.gid.value_or(person.gid);

@@ -174,6 +174,9 @@ struct RenameObjectRequest {
     std::string source_key = {};
     std::string source_if_match = {};
     WriteConditions conditions = {};
+    // Weir: both keys end in "/", and all keys that begin with the source are renamed at once;
+    // without conditions.
+    bool of_prefix = false;
 };
 
 struct DeleteObjectRequest {

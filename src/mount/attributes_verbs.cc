@@ -22,6 +22,13 @@ timespec time_of(UnixNanos time) {
 }  // namespace
 
 struct stat FileSystem::stat_of(const NodeInfo& node) const {
+    if (node.draft) {
+        NodeInfo written = node;
+        written.attributes = node.draft->attributes();
+        written.version.bytes = node.draft->size_bytes();
+        written.draft = nullptr;
+        return stat_of(written);
+    }
     struct stat out = {};
     out.st_ino = node.id;
     out.st_mode = node.attributes.mode();
@@ -83,7 +90,8 @@ Result<std::string> FileSystem::getxattr(NodeId id, std::string_view name,
                                          const client::Call& call) {
     if (!name.starts_with(user_xattrs)) return fail(Code::not_supported);
     TRY(const Fresh found, fresh(id, call));
-    const Xattrs& xattrs = found.node.attributes.xattrs;
+    const Xattrs xattrs =
+        (found.node.draft ? found.node.draft->attributes() : found.node.attributes).xattrs;
     const auto value = xattrs.find(std::string(name));
     if (value == xattrs.end()) return fail(Code::no_attribute);
     return value->second;
@@ -92,7 +100,9 @@ Result<std::string> FileSystem::getxattr(NodeId id, std::string_view name,
 Result<std::string> FileSystem::listxattr(NodeId id, const client::Call& call) {
     TRY(const Fresh found, fresh(id, call));
     std::string names;
-    for (const auto& [name, value] : found.node.attributes.xattrs) (names += name) += '\0';
+    const Xattrs xattrs =
+        (found.node.draft ? found.node.draft->attributes() : found.node.attributes).xattrs;
+    for (const auto& [name, value] : xattrs) (names += name) += '\0';
     return names;
 }
 

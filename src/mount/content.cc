@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -176,6 +177,43 @@ Result<void> Content::learn_checksum(cache::Cache& cache, const client::Call& ca
     return {};
 }
 
+std::shared_ptr<Content> Contents::make(const std::string& key,
+                                        const ObjectVersion& version) const {
+    std::shared_ptr<cache::Entry> entry;
+    if (version.bytes > 0) {
+        // A version id would make two entries of what a listing told and what HEAD told.
+        Result<std::shared_ptr<cache::Entry>> made =
+            cache_.entry({.endpoint = store_.client.endpoint().url(),
+                          .bucket = store_.bucket,
+                          .key = key,
+                          .etag = version.etag,
+                          .version_id = {},
+                          .size_bytes = version.bytes});
+        if (made)
+            entry = *std::move(made);
+        else if (made.error().code() != Code::no_space)
+            log_.warn("s3://{}/{} is read without the cache: {}", store_.bucket, key,
+                      made.error().describe());
+    }
+    return std::make_shared<Content>(store_, key, version, std::move(entry));
+}
+
+std::function<Result<void>(std::uint64_t, std::span<std::byte>)> Contents::reader(
+    const std::string& key, const ObjectVersion& version) {
+    struct Lazy {
+        std::once_flag once;
+        std::shared_ptr<Content> content;
+    };
+    const auto lazy = std::make_shared<Lazy>();
+    return [this, key, version, lazy](std::uint64_t offset,
+                                      std::span<std::byte> out) -> Result<void> {
+        std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
+        TRY(const std::size_t bytes, lazy->content->read(offset, out, {}));
+        if (bytes != out.size()) return fail(Code::invalid_range);
+        return {};
+    };
+}
+
 Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {
     {
         const MutexLock lock(mutex_);
@@ -187,23 +225,7 @@ Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {
     }
     TRY(const std::string path, tree_.path(node.id));
     const std::string key = store_.key(path);
-    std::shared_ptr<cache::Entry> entry;
-    if (node.version.bytes > 0) {
-        // A version id would make two entries of what a listing told and what HEAD told.
-        Result<std::shared_ptr<cache::Entry>> made =
-            cache_.entry({.endpoint = store_.client.endpoint().url(),
-                          .bucket = store_.bucket,
-                          .key = key,
-                          .etag = node.version.etag,
-                          .version_id = {},
-                          .size_bytes = node.version.bytes});
-        if (made)
-            entry = *std::move(made);
-        else if (made.error().code() != Code::no_space)
-            log_.warn("s3://{}/{} is read without the cache: {}", store_.bucket, key,
-                      made.error().describe());
-    }
-    auto content = std::make_shared<Content>(store_, key, node.version, std::move(entry));
+    std::shared_ptr<Content> content = make(key, node.version);
     const MutexLock lock(mutex_);
     std::weak_ptr<Content>& held = held_[node.id];
     if (auto other = held.lock())
@@ -214,6 +236,14 @@ Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {
         sweep_at_ = std::max<std::size_t>(1024, held_.size() * 2);
     }
     return content;
+}
+
+void Contents::moved(const std::string& from, const std::string& to) {
+    const MutexLock lock(mutex_);
+    for (const auto& [node, held] : held_)
+        if (const std::shared_ptr<Content> content = held.lock())
+            if (const std::string key = content->key(); key.starts_with(from))
+                content->set_key(to + key.substr(from.size()));
 }
 
 std::shared_ptr<Content> Contents::held(NodeId node) const {

@@ -89,10 +89,17 @@ class Contents {
 
     // The node's object as the tree knows it.
     Result<std::shared_ptr<Content>> of(const NodeInfo& node) EXCLUDES(mutex_);
+    // Of a version whoever has it now, read when somebody reads.
+    std::function<Result<void>(std::uint64_t offset, std::span<std::byte> out)> reader(
+        const std::string& key, const ObjectVersion& version);
+    // The folder with the first key has the second one now, and all that is in it.
+    void moved(const std::string& from, const std::string& to) EXCLUDES(mutex_);
     // That, if somebody holds it.
     std::shared_ptr<Content> held(NodeId node) const EXCLUDES(mutex_);
 
   private:
+    std::shared_ptr<Content> make(const std::string& key, const ObjectVersion& version) const;
+
     const Store& store_;
     Tree& tree_;
     cache::Cache& cache_;

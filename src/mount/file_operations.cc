@@ -49,8 +49,9 @@ void release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
 
 }  // namespace
 
-void reply_open(fuse_req_t request, const Opened& opened) {
-    Answers& answers = answers_of(request);
+namespace {
+
+wire::OpenOut open_out(const Opened& opened) {
     wire::OpenOut out{.handle = opened.handle, .open_flags = 0, .backing_id = opened.backing};
     if (opened.direct_io) out.open_flags |= wire::open_direct_io;
     if (opened.parallel_direct_writes) out.open_flags |= wire::open_parallel_direct_writes;
@@ -59,6 +60,28 @@ void reply_open(fuse_req_t request, const Opened& opened) {
     } else if (opened.keep_cache) {
         out.open_flags |= wire::open_keep_cache;
     }
+    return out;
+}
+
+}  // namespace
+
+void reply_create(fuse_req_t request, const FileSystem::Created& created) {
+    Answers& answers = answers_of(request);
+    const fuse_entry_param entry = entry_of(created.file);
+    fuse_file_info file{};
+    file.fh = created.opened.handle;
+    file.direct_io = created.opened.direct_io;
+    file.keep_cache = created.opened.keep_cache;
+    // libfuse 3.14 cannot say parallel_direct_writes here: writes of this one take turns.
+    if (fuse_reply_create(request, &entry, &file) == 0) return;
+    answers.file_system->forget(entry.ino, 1);
+    const auto released = answers.file_system->release(created.opened.handle);
+    if (!released) answers.log.warn("a file was not released: {}", released.error().describe());
+}
+
+void reply_open(fuse_req_t request, const Opened& opened) {
+    Answers& answers = answers_of(request);
+    const wire::OpenOut out = open_out(opened);
     if (fuse_reply_buf(request, reinterpret_cast<const char*>(&out), sizeof(out)) == 0) return;
     const auto released = answers.file_system->release(opened.handle);
     if (!released) answers.log.warn("a file was not released: {}", released.error().describe());

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "cache/cache.h"
 #include "mount/content.h"
+#include "mount/drafts.h"
 #include "mount/fetcher.h"
 #include "mount/freshness.h"
 #include "mount/kernel.h"
@@ -52,6 +53,12 @@ struct Opened {
     bool parallel_direct_writes = false;
 };
 
+// Who makes something.
+struct Owner {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+};
+
 // Everything that the verbs stand on.
 struct Ground {
     const Store& store;
@@ -62,6 +69,8 @@ struct Ground {
     Listing& listing;
     Contents& contents;
     Fetcher& fetcher;
+    Drafts& drafts;
+    client::Transfers& transfers;
     cache::Cache& cache;
     Kernel& kernel;
     const Clock& clock;
@@ -71,8 +80,7 @@ struct Ground {
 
 class FileSystem {
   public:
-    explicit FileSystem(const Ground& ground)
-        : ground_(ground), open_files_(ground.limits.open_files_max) {}
+    explicit FileSystem(const Ground& ground);
 
     // Names. lookup() counts for the kernel; nullopt with `believe`: there is none, remember that.
     struct Looked {
@@ -106,6 +114,52 @@ class FileSystem {
 
     struct statvfs statfs() const;
 
+    // What makes, changes and removes: read_only where the mount is. Each is in the store when it
+    // returns, unless it says otherwise. A name that is made is counted as looked up, where it is
+    // answered.
+    struct Created {
+        Answered file = {};
+        Opened opened = {};
+    };
+    // With O_EXCL the store has an empty object when it returns (with async_close: later); else the
+    // first flush() makes it.
+    Result<Created> create(NodeId folder, std::string_view name, mode_t mode, int flags,
+                           const Owner& owner, const client::Call& call);
+    // An empty file.
+    Result<Answered> mknod(NodeId folder, std::string_view name, mode_t mode, const Owner& owner,
+                           const client::Call& call);
+    Result<Answered> mkdir(NodeId folder, std::string_view name, mode_t mode, const Owner& owner,
+                           const client::Call& call);
+    Result<Answered> symlink(NodeId folder, std::string_view name, std::string_view target,
+                             const Owner& owner, const client::Call& call);
+    Result<void> unlink(NodeId folder, std::string_view name, const client::Call& call);
+    Result<void> rmdir(NodeId folder, std::string_view name, const client::Call& call);
+    // `flags` are those of renameat2(2). A file that is being written is renamed by its commit, if
+    // the store has none of it yet.
+    Result<void> rename(NodeId folder, std::string_view name, NodeId to_folder,
+                        std::string_view to_name, unsigned flags, const client::Call& call);
+
+    // Files that are open for writing: the store has what is written after flush() or fsync().
+    Result<void> write(FileHandle handle, std::uint64_t offset, std::span<const std::byte> bytes);
+    Result<void> flush(FileHandle handle, const client::Call& call);
+    Result<void> fsync(FileHandle handle, const client::Call& call);
+    Result<void> fallocate(FileHandle handle, int mode, std::uint64_t offset, std::uint64_t bytes);
+
+    // Of an open file that is written, its commit brings what is changed here.
+    struct Change {
+        std::optional<std::uint16_t> permissions = {};
+        std::optional<std::uint32_t> uid = {};
+        std::optional<std::uint32_t> gid = {};
+        std::optional<UnixNanos> mtime = {};
+        std::optional<std::uint64_t> bytes = {};
+    };
+    Result<Answered> setattr(NodeId node, const Change& change, const client::Call& call);
+    // `flags` are those of setxattr(2).
+    Result<void> setxattr(NodeId node, std::string_view name, std::string_view value, int flags,
+                          const client::Call& call);
+    Result<void> removexattr(NodeId node, std::string_view name, const client::Call& call);
+
+    UnixNanos now() const { return ground_.clock.now(); }
     struct Counts {
         std::uint64_t open_files = 0;
         std::uint64_t hit_bytes = 0;  // that were in the cache when they were read here
@@ -128,6 +182,44 @@ class FileSystem {
     // Counts an open of the node that reads, as the kernel is to treat it (KernelMode).
     Opened count_open(NodeId node, const Content& content) EXCLUDES(modes_mutex_);
     void count_release(NodeId node, OpenMode mode) EXCLUDES(modes_mutex_);
+
+    // write_verbs.cc
+    Result<Opened> open_to_write(const NodeInfo& node, int flags, const client::Call& call);
+    Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft,
+                               bool commits);
+    Opened count_cached(NodeId node) EXCLUDES(modes_mutex_);
+    // stale where the kernel reads the file by itself: then its name is another node from now on,
+    // which the kernel finds when it looks again, and the bytes that are read stay.
+    Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
+    void settled(NodeId node, bool committed);
+
+    // create_verbs.cc, remove_verbs.cc
+    Result<void> check_writable() const;
+    // The key of a name that is to be made; already_exists.
+    Result<std::string> new_key(NodeId folder, std::string_view name, bool of_folder,
+                                const client::Call& call);
+    Result<Answered> made(NodeId folder, Child child);
+    Result<ObjectVersion> put_new(const std::string& key, const Attributes& attributes,
+                                  std::string_view body, const client::Call& call);
+    // The folder is one of its own, also when its last name goes.
+    Result<void> keep_folder(NodeId folder, const client::Call& call);
+    Result<void> put_marker(const NodeInfo& folder, const Attributes& attributes,
+                            const client::Call& call);
+    // Before its object goes: what those who have it open need of it.
+    void save_for_readers(const NodeInfo& node, const client::Call& call);
+
+    // rename_verb.cc
+    struct Renaming;
+    Result<void> rename_file(const Renaming& renaming, const client::Call& call);
+    Result<void> rename_written(const Renaming& renaming, Draft& draft, const client::Call& call);
+    Result<ObjectVersion> move_object(const Renaming& renaming, const ObjectVersion& version,
+                                      const client::Call& call);
+    Result<void> rename_folder(const Renaming& renaming, const client::Call& call);
+    Result<void> move_folder(const Renaming& renaming, const client::Call& call);
+
+    // change_verbs.cc
+    Result<void> change_attributes(NodeId node, const std::function<void(DraftMetadata&)>& change,
+                                   std::optional<std::uint64_t> bytes, const client::Call& call);
 
     const Ground ground_;
     OpenFiles open_files_;

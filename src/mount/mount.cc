@@ -5,13 +5,17 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "client/transfer.h"
+#include "io/blocking_pool.h"
 #include "mount/changes.h"
 #include "mount/content.h"
+#include "mount/drafts.h"
 #include "mount/fetcher.h"
 #include "mount/file_system.h"
 #include "mount/follower.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
+#include "mount/recovery.h"
 #include "mount/session.h"
 #include "mount/tree.h"
 
@@ -57,16 +61,24 @@ struct Mount::State {
 
     // Everything that stands on the session.
     void wire();
+    // What is written is in the store, or kept for another process, within the limit.
+    void drain() const;
+    void recover() const;
 
     const MountOptions options;
     const Environs environs;
     const Store store;
+    const DraftLimits draft_limits;
     Freshness freshness;
+    io::BlockingPool uploads{draft_limits.upload_threads_max, draft_limits.upload_queue_max};
+    client::Transfers transfers{store.client, uploads};
     std::unique_ptr<Session> session;
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Listing> listing;
     std::unique_ptr<Contents> contents;
     std::unique_ptr<Fetcher> fetcher;
+    std::unique_ptr<DraftGround> draft_ground;
+    std::unique_ptr<Drafts> drafts;
     std::unique_ptr<FileSystem> file_system;
     std::unique_ptr<Changes> changes;
     Mutex mutex;
@@ -84,6 +96,23 @@ void Mount::State::wire() {
     contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
     fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
                                         environs.log);
+    draft_ground = std::make_unique<DraftGround>(
+        DraftGround{.client = store.client,
+                    .transfers = transfers,
+                    .cache = environs.cache,
+                    .pool = uploads,
+                    .limits = draft_limits,
+                    .clock = environs.clock,
+                    .log = environs.log,
+                    .bucket = store.bucket,
+                    .reader = [this](const std::string& key, const ObjectVersion& version) {
+                        return contents->reader(key, version);
+                    }});
+    drafts = std::make_unique<Drafts>(Drafts::Environs{.ground = *draft_ground,
+                                                       .store = store,
+                                                       .tree = *tree,
+                                                       .limits = draft_limits,
+                                                       .async_close = options.async_close});
     file_system = std::make_unique<FileSystem>(
         Ground{.store = store,
                .limits = environs.limits,
@@ -93,6 +122,8 @@ void Mount::State::wire() {
                .listing = *listing,
                .contents = *contents,
                .fetcher = *fetcher,
+               .drafts = *drafts,
+               .transfers = transfers,
                .cache = environs.cache,
                .kernel = *session,
                .clock = environs.clock,
@@ -106,6 +137,26 @@ void Mount::State::wire() {
                                                                         .listener = *changes,
                                                                         .limits = environs.limits,
                                                                         .log = environs.log});
+}
+
+void Mount::State::recover() const {
+    const Result<std::vector<Recovered>> all = recover_writes(*draft_ground, store.prefix);
+    if (!all) environs.log.error("nothing is recovered: {}", all.error().describe());
+    if (!all) return;
+    for (const Recovered& one : *all)
+        if (one.error)
+            environs.log.error("{} ({} bytes, dirty/{}.data of the cache) is not recovered: {}",
+                               one.key, one.bytes, one.id, one.error->describe());
+        else
+            environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
+}
+
+void Mount::State::drain() const {
+    const std::size_t left =
+        drafts->drain(std::chrono::milliseconds(environs.limits.drain_timeout_ms));
+    if (left > 0)
+        environs.log.error("{} files are not in the store: weir mount --recover brings them there",
+                           left);
 }
 
 Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -131,6 +182,7 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();
+    if (state->options.recover) state->recover();
     if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
@@ -138,6 +190,7 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
 
 Result<void> Mount::wait() {
     const Result<void> served = state_->session->serve(*state_->file_system);
+    state_->drain();
     const MutexLock lock(state_->mutex);
     state_->served = true;
     state_->changed.notify_all();
@@ -150,6 +203,8 @@ void Mount::stop() {
         if (state_->served) return;
         ++state_->stopping;
     }
+    // What is written and not closed yet goes to the store too.
+    state_->drain();
     state_->session->unmount(/*force=*/false);
     const auto until = std::chrono::steady_clock::now() +
                        std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);

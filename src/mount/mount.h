@@ -34,6 +34,7 @@ struct MountOptions {
     bool passthrough = true;       // where it is possible
     bool listed_metadata = false;  // no HEAD for what a listing does not tell
     bool async_close = false;      // close() returns when the bytes are safe locally
+    bool recover = false;          // first what mounts that ended had not brought to the store
     AttributeDefaults defaults = {};
     std::chrono::milliseconds ttl = std::chrono::seconds(5);  // where there is no journal
     std::vector<std::string> prefetch = {};                   // patterns of paths

@@ -27,12 +27,10 @@ Result<OpenFile> OpenFiles::take(FileHandle handle) {
     return std::move(file.mapped());
 }
 
-Result<void> OpenFiles::set_draft(FileHandle handle, std::shared_ptr<Draft> draft) {
+void OpenFiles::set_content(NodeId node, const std::shared_ptr<Content>& content) {
     const MutexLock lock(mutex_);
-    const auto found = files_.find(handle);
-    if (found == files_.end()) return fail(Code::io_error, "no open file has this handle");
-    found->second.draft = std::move(draft);
-    return {};
+    for (auto& [handle, file] : files_)
+        if (file.node == node && file.content) file.content = content;
 }
 
 std::size_t OpenFiles::count() const {

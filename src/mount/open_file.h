@@ -23,7 +23,8 @@ struct OpenFile {
     NodeId node = 0;
     int flags = 0;                          // of open(2)
     std::shared_ptr<Content> content = {};  // null for a file that is being written
-    std::shared_ptr<Draft> draft = {};      // null for one that is only read
+    std::shared_ptr<Draft> draft = {};      // if it writes, or was opened while others wrote
+    bool commits = false;                   // its close(2) does
     OpenMode mode = OpenMode::uncounted;
 };
 
@@ -48,8 +49,8 @@ class OpenFiles {
     // io_error for a handle that is none.
     Result<OpenFile> get(FileHandle handle) const EXCLUDES(mutex_);
     Result<OpenFile> take(FileHandle handle) EXCLUDES(mutex_);
-    // From now on the handle writes.
-    Result<void> set_draft(FileHandle handle, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
+    // What was written is the node's content now, for those who had the one before open too.
+    void set_content(NodeId node, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
     std::size_t count() const EXCLUDES(mutex_);
     bool any_of(NodeId node) const EXCLUDES(mutex_);
 

@@ -10,10 +10,11 @@
 namespace weir::mount {
 
 Result<Opened> FileSystem::open(NodeId id, int flags, const client::Call& call) {
-    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0)
-        return fail(Code::read_only, "the mount is read-only");
+    const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+    if (writes) TRY_VOID(check_writable());
     TRY(const Fresh found, fresh(id, call));
     if (found.node.folder()) return fail(Code::is_a_folder);
+    if (writes || found.node.draft) return open_to_write(found.node, flags, call);
     return open_to_read(found.node, flags, call);
 }
 
@@ -40,7 +41,7 @@ Opened FileSystem::count_open(NodeId id, const Content& content) {
     const MutexLock lock(modes_mutex_);
     KernelMode& mode = modes_[id];
     if (mode.passthrough == 0 && mode.cached == 0 && ground_.kernel.passthrough() &&
-        content.complete()) {
+        content.complete() && !ground_.drafts.of(id)) {
         const Result<int> descriptor = content.entry()->descriptor();
         if (descriptor) mode.backing = ground_.kernel.open_backing(*descriptor);
     }
@@ -73,17 +74,28 @@ void FileSystem::count_release(NodeId id, OpenMode how) {
 Result<std::size_t> FileSystem::read(FileHandle handle, std::uint64_t offset,
                                      std::span<std::byte> out, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
-    CHECK(file.content != nullptr);
-    ground_.fetcher.reads(file.node, file.content, offset, out.size());
-    const bool hit = file.content->present(offset, out.size());
-    TRY(const std::size_t bytes, file.content->read(offset, out, call));
+    if (const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node))
+        return draft->read(offset, out);
+    std::shared_ptr<Content> content = file.content;
+    if (!content) {
+        // It was opened while it was written, which has ended.
+        TRY(const NodeInfo node, ground_.tree.node(file.node));
+        TRY(content, ground_.contents.of(node));
+    }
+    ground_.fetcher.reads(file.node, content, offset, out.size());
+    const bool hit = content->present(offset, out.size());
+    TRY(const std::size_t bytes, content->read(offset, out, call));
     (hit ? hit_bytes_ : missed_bytes_) += bytes;
     return bytes;
 }
 
 Result<std::uint64_t> FileSystem::lseek(FileHandle handle, std::uint64_t offset, int whence) {
     TRY(const OpenFile file, open_files_.get(handle));
-    const std::uint64_t bytes = file.content->bytes();
+    const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node);
+    TRY(const NodeInfo node, ground_.tree.node(file.node));
+    const std::uint64_t bytes = draft          ? draft->size_bytes()
+                                : file.content ? file.content->bytes()
+                                               : node.version.bytes;
     if (offset >= bytes) return fail(Code::no_such_offset);
     if (whence == SEEK_DATA) return offset;
     if (whence == SEEK_HOLE) return bytes;
@@ -93,6 +105,7 @@ Result<std::uint64_t> FileSystem::lseek(FileHandle handle, std::uint64_t offset,
 Result<void> FileSystem::release(FileHandle handle) {
     TRY(const OpenFile file, open_files_.take(handle));
     count_release(file.node, file.mode);
+    if (file.draft) ground_.drafts.close(file.node);
     if (!open_files_.any_of(file.node)) ground_.fetcher.closed(file.node);
     return {};
 }

@@ -32,7 +32,11 @@ fuse_entry_param entry_of(const Answered& answered);
 // The reply to open(2); a file that nobody will release because the kernel gave up is released.
 void reply_open(fuse_req_t request, const Opened& opened);
 
+// The same for create: entry and open file in one.
+void reply_create(fuse_req_t request, const FileSystem::Created& created);
+
 void add_name_operations(fuse_lowlevel_ops& operations);
 void add_file_operations(fuse_lowlevel_ops& operations);
+void add_write_operations(fuse_lowlevel_ops& operations);
 
 }  // namespace weir::mount

@@ -170,6 +170,7 @@ Result<void> Session::State::mount() {
     operations.init = init;
     add_name_operations(operations);
     add_file_operations(operations);
+    add_write_operations(operations);
     std::string settings =
         fmt::format("fsname={},subtype=weir,default_permissions,nosuid,nodev", options.source);
     if (options.allow_other) settings += ",allow_other";

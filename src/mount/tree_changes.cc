@@ -35,6 +35,7 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
                      std::vector<Replaced>& replaced) {
     const auto found = folder.folder->children.find(name);
     Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
+    if (child != nullptr && child->moving) return;
     if (child != nullptr && !child->awaited.empty()) return;  // something newer is on its way
     mark_removed(folder, name);
     if (child == nullptr || child->info.folder() != marker) return;
@@ -66,6 +67,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
             return replaced;
         }
         folder = get(found->second);
+        if (folder->moving) return replaced;
         if (!folder->folder) return replaced;  // keys beneath a file, which is hidden or was one
     }
     if (!child) {
@@ -80,6 +82,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
             awaited.erase(awaited.begin(), own + 1);
             return replaced;
         }
+        if (get(found->second)->info.draft) get(found->second)->told = child->version.etag;
         // A key beside a folder of its name is hidden.
         if (get(found->second)->info.folder() && !marker) return replaced;
     }
@@ -117,7 +120,7 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
-    if (node->info.version.etag != version.etag) {
+    if (node->info.version.etag != version.etag && node->told != version.etag) {
         node->awaited.push_back(version.etag);
         if (node->awaited.size() > awaited_max) node->awaited.pop_front();
     }
@@ -165,8 +168,10 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     if (found == from->folder->children.end()) return fail(Code::stale);
     Node* node = get(found->second);
     const auto target = to->folder->children.find(to_name);
+    bool told_already = false;
     if (target != to->folder->children.end()) {
         if (target->second == node->info.id) return {};
+        told_already = get(target->second)->info.version.etag == node->info.version.etag;
         unname(*get(target->second));
     }
     const std::string old_name(name);  // `name` may be the node's own
@@ -175,12 +180,29 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     node->info.name = std::string(to_name);
     node->info.parent = to_folder;
     node->changed = moment_;
-    node->awaited.push_back(node->info.version.etag);  // the new key has it
+    // The new key has it, if anything has.
+    if (!told_already && !node->info.version.etag.empty())
+        node->awaited.push_back(node->info.version.etag);
     if (node->awaited.size() > awaited_max) node->awaited.pop_front();
     to->folder->children.emplace(node->info.name, node->info.id);
     to->folder->absent.erase(node->info.name);
     if (node->folder) node->folder->removed.clear();
     return {};
+}
+
+void Tree::set_moving(NodeId id, bool moving) {
+    const MutexLock lock(mutex_);
+    if (Node* node = get(id)) node->moving = moving;
+}
+
+std::vector<Tree::Replaced> Tree::distrust(NodeId id) {
+    const MutexLock lock(mutex_);
+    Node* node = get(id);
+    if (node == nullptr || id == root_node || node->info.unlinked) return {};
+    node->stamp = {};
+    node->awaited.clear();
+    get(node->info.parent)->folder->whole = {};
+    return {{.folder = node->info.parent, .name = node->info.name, .old_node = id}};
 }
 
 Result<NodeInfo> Tree::renew(NodeId id) {

@@ -28,6 +28,10 @@ struct Tree::Node {
     std::unique_ptr<Folder> folder = {};
     // ETags of own commits that the journal has not told of yet, as far as there is a journal.
     std::deque<std::string> awaited = {};
+    // What the journal told while it was being written: it may be ahead of the commit's own reply.
+    std::string told = {};
+    // This mount is renaming it: what the journal tells of its old name meanwhile is known.
+    bool moving = false;
 };
 
 }  // namespace weir::mount

@@ -1,0 +1,123 @@
+// create, mknod, mkdir, symlink.
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "mount/draft_description.h"
+#include "mount/file_system.h"
+
+namespace weir::mount {
+namespace {
+
+constexpr mode_t permission_bits = 07777;
+
+Attributes new_attributes(Kind kind, mode_t mode, const Owner& owner, UnixNanos now) {
+    return {.kind = kind,
+            .permissions = static_cast<std::uint16_t>(mode & permission_bits),
+            .uid = owner.uid,
+            .gid = owner.gid,
+            .mtime = now,
+            .ctime = now};
+}
+
+}  // namespace
+
+Result<std::string> FileSystem::new_key(NodeId folder, std::string_view name, bool of_folder,
+                                        const client::Call& call) {
+    TRY_VOID(check_writable());
+    if (name.size() > name_bytes_max) return fail(Code::key_too_long);
+    const Result<NodeInfo> found = ground_.listing.lookup(folder, name, call);
+    if (found) return fail(Code::already_exists);
+    if (found.error().code() != Code::no_such_key) return fail(found.error());
+    TRY(const std::string path, ground_.tree.path(folder));
+    std::string key = ground_.store.folder_key(path).append(name);
+    if (of_folder) key += '/';
+    if (key.size() > key_bytes_max) return fail(Code::key_too_long);
+    return key;
+}
+
+Result<ObjectVersion> FileSystem::put_new(const std::string& key, const Attributes& attributes,
+                                          std::string_view body, const client::Call& call) {
+    TRY(client::ObjectHeaders headers, object_headers({.attributes = attributes}));
+    Result<client::PutObjectReply> put =
+        ground_.store.client.put_object({.bucket = ground_.store.bucket,
+                                         .key = key,
+                                         .headers = std::move(headers),
+                                         .conditions = {.if_absent = true}},
+                                        client::Source(std::as_bytes(std::span(body))), call);
+    if (!put && put.error().code() == Code::precondition_failed)
+        return fail(Code::already_exists);
+    if (!put) return fail(put.error());
+    return ObjectVersion{.etag = std::move(put->etag),
+                         .version_id = std::move(put->version_id),
+                         .bytes = body.size()};
+}
+
+Result<Answered> FileSystem::made(NodeId folder, Child child) {
+    TRY(NodeInfo node, ground_.tree.add(folder, std::move(child)));
+    TRY_VOID(ground_.tree.looked_up(node.id));
+    return answered(std::move(node), ground_.freshness.now());
+}
+
+Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view name, mode_t mode,
+                                               int flags, const Owner& owner,
+                                               const client::Call& call) {
+    const Result<std::string> key = new_key(folder, name, false, call);
+    if (!key && key.error().code() == Code::already_exists && (flags & O_EXCL) == 0) {
+        // Made by somebody else since the kernel looked.
+        TRY(const NodeInfo found, ground_.listing.lookup(folder, name, call));
+        TRY(const Opened opened, open(found.id, flags, call));
+        TRY_VOID(ground_.tree.looked_up(found.id));
+        return Created{.file = answered(found, ground_.freshness.now()), .opened = opened};
+    }
+    if (!key) return fail(key.error());
+    DraftStart start{.key = *key};
+    start.metadata.attributes = new_attributes(Kind::file, mode, owner, ground_.clock.now());
+    Child child{.name = std::string(name), .attributes = start.metadata.attributes};
+    if ((flags & O_EXCL) != 0 && !ground_.drafts.async_close()) {
+        TRY(child.version, put_new(*key, start.metadata.attributes, "", call));
+        start.base = child.version;
+        start.placeholder = true;
+    }
+    TRY(const NodeInfo node, ground_.tree.add(folder, std::move(child)));
+    TRY(std::shared_ptr<Draft> draft, ground_.drafts.open_new(node, std::move(start)));
+    TRY(const Opened opened, add_written(node, flags, std::move(draft), true));
+    TRY_VOID(ground_.tree.looked_up(node.id));
+    return Created{.file = answered(node, ground_.freshness.now()), .opened = opened};
+}
+
+Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t mode,
+                                   const Owner& owner, const client::Call& call) {
+    TRY(const std::string key, new_key(folder, name, false, call));
+    const Attributes attributes = new_attributes(Kind::file, mode, owner, ground_.clock.now());
+    TRY(ObjectVersion version, put_new(key, attributes, "", call));
+    return made(folder, {.name = std::string(name),
+                         .attributes = attributes,
+                         .version = std::move(version)});
+}
+
+Result<Answered> FileSystem::mkdir(NodeId folder, std::string_view name, mode_t mode,
+                                   const Owner& owner, const client::Call& call) {
+    TRY(const std::string key, new_key(folder, name, true, call));
+    const Attributes attributes =
+        new_attributes(Kind::folder, mode, owner, ground_.clock.now());
+    TRY(ObjectVersion version, put_new(key, attributes, "", call));
+    return made(folder, {.name = std::string(name),
+                         .attributes = attributes,
+                         .version = std::move(version)});
+}
+
+Result<Answered> FileSystem::symlink(NodeId folder, std::string_view name, std::string_view target,
+                                     const Owner& owner, const client::Call& call) {
+    TRY(const std::string key, new_key(folder, name, false, call));
+    if (target.size() > symlink_bytes_max) return fail(Code::key_too_long);
+    const Attributes attributes =
+        new_attributes(Kind::symlink, 0777, owner, ground_.clock.now());
+    TRY(ObjectVersion version, put_new(key, attributes, target, call));
+    return made(folder, {.name = std::string(name),
+                         .attributes = attributes,
+                         .version = std::move(version)});
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,230 @@
+// How a written file becomes an object: by its metadata alone, by one PutObject, or by parts.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "mount/draft.h"
+#include "mount/draft_description.h"
+
+namespace weir::mount {
+namespace {
+
+client::WriteConditions conditions_of(const std::optional<ObjectVersion>& base, bool replaces) {
+    client::WriteConditions conditions;
+    if (replaces) return conditions;
+    if (base)
+        conditions.if_match = base->etag;
+    else
+        conditions.if_absent = true;
+    return conditions;
+}
+
+// The names of RenameObject where a store has none.
+bool has_no_rename(const Error& error) {
+    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
+           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
+}
+
+}  // namespace
+
+Result<ObjectVersion> Draft::commit(const client::Call& call) {
+    const Gate::Shut alone(writing_);
+    if (!changed()) return version().value_or(ObjectVersion());
+    Result<ObjectVersion> done = commit_changes(call);
+    if (!done && done.error().code() == Code::no_such_upload) {
+        // A rule of the bucket took it away while nobody wrote.
+        drop_upload();
+        done = commit_changes(call);
+    }
+    if (!done && (done.error().code() == Code::precondition_failed ||
+                  done.error().code() == Code::no_such_key))
+        return fail(Code::stale, fmt::format("{} was changed by somebody else while it was "
+                                             "written: {}",
+                                             key(), done.error().message()));
+    return done;
+}
+
+// What a listing does not tell of an object, and a new version is to have too.
+Result<void> Draft::look_at_headers(const client::Call& call) {
+    const State now = state();
+    if (now.metadata.headers_known || !now.base) return {};
+    TRY(client::ObjectInfo found, ground_.client.head_object({.bucket = ground_.bucket,
+                                                              .key = now.key,
+                                                              .version_id = {},
+                                                              .if_match = now.base->etag,
+                                                              .if_none_match = {}},
+                                                             call));
+    const MutexLock lock(mutex_);
+    state_.metadata.headers = std::move(found.headers);
+    state_.metadata.headers_known = true;
+    return {};
+}
+
+Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
+    TRY_VOID(look_at_headers(call));
+    const State now = state();
+    const std::shared_ptr<DraftBytes> file = bytes();
+    const std::uint64_t size = size_bytes();
+    const bool same_bytes = now.base && (!file || (!file->dirty() && size == now.base->bytes &&
+                                                   file->base_valid_bytes() == size));
+    if (same_bytes && !now.replaces) return commit_metadata(now, call);
+    if (size > ground_.limits.part_bytes) return commit_parts(now, call);
+    drop_upload();
+    return commit_at_once(now, call);
+}
+
+Result<ObjectVersion> Draft::commit_metadata(const State& state, const client::Call& call) {
+    TRY(client::ObjectHeaders headers, object_headers(state.metadata));
+    TRY(const client::UploadReply copied,
+        ground_.transfers.copy({.bucket = ground_.bucket,
+                                .key = state.key,
+                                .source_bucket = ground_.bucket,
+                                .source_key = state.key,
+                                .source_version_id = {},
+                                .source_if_match = state.base->etag,
+                                .replace_headers = std::move(headers),
+                                .conditions = {}},
+                               {}, call));
+    const ObjectVersion version{
+        .etag = copied.etag, .version_id = copied.version_id, .bytes = state.base->bytes};
+    committed(state, version, state.crc64nvme);
+    return version;
+}
+
+Result<ObjectVersion> Draft::commit_at_once(const State& state, const client::Call& call) {
+    const std::shared_ptr<DraftBytes> file = bytes();
+    client::Source source;
+    std::uint64_t size = 0;
+    if (file) {
+        size = file->size_bytes();
+        TRY_VOID(file->fill({0, size}));
+        source = client::Source(client::FileSource{file->file().descriptor(), 0, size});
+    }
+    TRY(client::ObjectHeaders headers, object_headers(state.metadata));
+    TRY(const client::PutObjectReply put,
+        ground_.client.put_object({.bucket = ground_.bucket,
+                                   .key = state.key,
+                                   .headers = std::move(headers),
+                                   .conditions = conditions_of(state.base, state.replaces)},
+                                  source, call));
+    const ObjectVersion version{.etag = put.etag, .version_id = put.version_id, .bytes = size};
+    committed(state, version, put.crc64nvme);
+    return version;
+}
+
+std::vector<Piece> Draft::pieces(const State& state, const DraftBytes& bytes) const {
+    const std::uint64_t size = bytes.size_bytes();
+    const std::uint64_t from_base = state.base ? bytes.base_valid_bytes() : 0;
+    std::vector<Piece> pieces;
+    for (std::uint64_t at = 0; at < size;) {
+        Piece piece{.slot = plan_.at(at)};
+        piece.slot.span.end = std::min(piece.slot.span.end, size);
+        piece.from_base = piece.slot.span.end <= from_base && !bytes.dirty_any(piece.slot.span);
+        at = piece.slot.span.end;
+        Piece* const last = pieces.empty() ? nullptr : &pieces.back();
+        // Parts that the store copies need no cuts; numbers may be left out.
+        if (last != nullptr && last->from_base && piece.from_base &&
+            at - last->slot.span.begin <= put_bytes_max)
+            last->slot.span.end = at;
+        else
+            pieces.push_back(piece);
+    }
+    return pieces;
+}
+
+Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call& call) {
+    const std::shared_ptr<DraftBytes> file = bytes();
+    std::shared_ptr<PartUploader> uploader;
+    {
+        TRY(client::ObjectHeaders headers, upload_headers(state.metadata));
+        const MutexLock lock(mutex_);
+        if (!uploader_) make_uploader(std::move(headers));
+        uploader = uploader_;
+    }
+    const std::vector<Piece> pieces = this->pieces(state, *file);
+    std::optional<PartUploader::Base> base;
+    if (state.base)
+        base = PartUploader::Base{state.key, state.base->etag, state.base->version_id};
+    TRY_VOID(uploader->send(
+        pieces, base, [&](Span span) { return file->fill(span); }, call));
+    Result<PartUploader::Completed> done = complete(*uploader, pieces, state, call);
+    if (!done && done.error().code() == Code::precondition_failed && uploader->key() != state.key) {
+        // Its old name is somebody else's now: all of it once more, under the new one.
+        drop_upload();
+        return commit_parts(state, call);
+    }
+    if (!done) return fail(done.error());
+    const ObjectVersion version{
+        .etag = done->etag, .version_id = done->version_id, .bytes = file->size_bytes()};
+    TRY(const client::ObjectHeaders wanted, upload_headers(state.metadata));
+    const bool right = wanted.metadata == uploader->headers().metadata;
+    committed(state, version, done->crc64nvme);
+    if (right) return version;
+    // Owner, mode or times were set after the upload had begun.
+    {
+        const MutexLock lock(mutex_);
+        state_.metadata_changed = true;
+    }
+    return commit_metadata(this->state(), call);
+}
+
+Result<PartUploader::Completed> Draft::complete(PartUploader& uploader,
+                                                const std::vector<Piece>& pieces,
+                                                const State& state, const client::Call& call) {
+    if (uploader.key() == state.key)
+        return uploader.complete(pieces, conditions_of(state.base, state.replaces), call);
+    // Renamed since the upload began, whose key stays what it was.
+    TRY(PartUploader::Completed done,
+        uploader.complete(pieces, conditions_of(std::nullopt, false), call));
+    TRY_VOID(move(uploader.key(), done, state, call));
+    return done;
+}
+
+Result<void> Draft::move(const std::string& from, PartUploader::Completed& done,
+                         const State& state, const client::Call& call) {
+    const client::WriteConditions conditions = conditions_of(state.base, state.replaces);
+    const Result<void> renamed = ground_.client.rename_object({.bucket = ground_.bucket,
+                                                               .key = state.key,
+                                                               .source_key = from,
+                                                               .source_if_match = done.etag,
+                                                               .conditions = conditions},
+                                                              call);
+    if (renamed) done.version_id.clear();  // that of the old name
+    if (renamed || !has_no_rename(renamed.error())) return renamed;
+    TRY(client::UploadReply copied, ground_.transfers.copy({.bucket = ground_.bucket,
+                                                            .key = state.key,
+                                                            .source_bucket = ground_.bucket,
+                                                            .source_key = from,
+                                                            .source_version_id = {},
+                                                            .source_if_match = done.etag,
+                                                            .replace_headers = {},
+                                                            .conditions = conditions},
+                                                           {}, call));
+    TRY_VOID(ground_.client.delete_object(
+        {.bucket = ground_.bucket, .key = from, .version_id = {}, .if_match = {}}, call));
+    done.etag = std::move(copied.etag);
+    done.version_id = std::move(copied.version_id);
+    return {};
+}
+
+void Draft::committed(const State& state, const ObjectVersion& version,
+                      std::optional<std::uint64_t> crc64nvme) {
+    const ReadBase reader = ground_.reader(state.key, version);
+    std::shared_ptr<PartUploader> uploader;
+    const MutexLock lock(mutex_);
+    uploader = std::exchange(uploader_, nullptr);
+    if (uploader) parts_sent_ += uploader->parts_sent();
+    if (bytes_) bytes_->rebase(reader);
+    state_.base = version;
+    state_.replaces = false;
+    state_.placeholder = false;
+    state_.crc64nvme = crc64nvme;
+    // Unless somebody set it meanwhile.
+    state_.metadata_changed =
+        state_.metadata_changed && state_.metadata.attributes != state.metadata.attributes;
+    state_.described = false;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,103 @@
+#include "mount/draft_description.h"
+
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+namespace weir::mount {
+namespace {
+
+constexpr std::string_view metadata_prefix = "meta-";
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+std::optional<std::uint64_t> number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+// One name, and where its value is kept while it is read.
+Result<void> read_field(DraftDescription& description, ObjectVersion& base,
+                        const std::string& name, const std::string& value) {
+    client::ObjectHeaders& headers = description.metadata.headers;
+    if (name.starts_with(metadata_prefix)) {
+        headers.metadata[name.substr(metadata_prefix.size())] = value;
+        return {};
+    }
+    if (name == "content-type") headers.content_type = value;
+    if (name == "content-encoding") headers.content_encoding = value;
+    if (name == "cache-control") headers.cache_control = value;
+    if (name == "content-disposition") headers.content_disposition = value;
+    if (name == "base-version") base.version_id = value;
+    if (name == "replaces") description.replaces = true;
+    if (name != "base-bytes" && name != "base-valid-bytes") return {};
+    const std::optional<std::uint64_t> bytes = number(value);
+    if (!bytes) return fail(Code::corrupt, "a written file's description has a size that is none");
+    (name == "base-bytes" ? base.bytes : description.base_valid_bytes) = *bytes;
+    return {};
+}
+
+}  // namespace
+
+Result<cache::WriteInfo> write_info(const DraftDescription& description) {
+    TRY(const client::ObjectHeaders headers, object_headers(description.metadata));
+    Fields fields;
+    const auto add = [&](std::string name, const std::string& value) {
+        if (!value.empty()) fields.emplace_back(std::move(name), value);
+    };
+    for (const auto& [name, value] : headers.metadata)
+        fields.emplace_back(std::string(metadata_prefix) + name, value);
+    add("content-type", headers.content_type);
+    add("content-encoding", headers.content_encoding);
+    add("cache-control", headers.cache_control);
+    add("content-disposition", headers.content_disposition);
+    if (description.base) {
+        add("base-version", description.base->version_id);
+        add("base-bytes", std::to_string(description.base->bytes));
+        add("base-valid-bytes", std::to_string(description.base_valid_bytes));
+    }
+    if (description.replaces) add("replaces", "1");
+    return cache::WriteInfo{.endpoint = description.endpoint,
+                            .bucket = description.bucket,
+                            .key = description.key,
+                            .base_etag = description.base ? description.base->etag : "",
+                            .metadata = std::move(fields),
+                            .created_at = description.created_at};
+}
+
+Result<DraftDescription> read_description(const cache::WriteInfo& info) {
+    if (info.key.empty() || info.bucket.empty())
+        return fail(Code::corrupt, "a written file's description names no object");
+    DraftDescription description{.endpoint = info.endpoint,
+                                 .bucket = info.bucket,
+                                 .key = info.key,
+                                 .created_at = info.created_at};
+    ObjectVersion base{.etag = info.base_etag};
+    for (const auto& [name, value] : info.metadata)
+        TRY_VOID(read_field(description, base, name, value));
+    if (description.base_valid_bytes > base.bytes)
+        return fail(Code::corrupt, "a written file's description says more of its base than is");
+    if (!base.etag.empty()) description.base = std::move(base);
+    // The times are those of the metadata, or of when it was made.
+    description.metadata.attributes = attributes_of(description.metadata.headers.metadata,
+                                                    Kind::file, info.created_at, {});
+    description.metadata.mtime_given = description.metadata.headers.metadata.contains("mtime");
+    return description;
+}
+
+Result<client::ObjectHeaders> object_headers(const DraftMetadata& metadata) {
+    client::ObjectHeaders headers = metadata.headers;
+    TRY(headers.metadata, metadata_of(metadata.attributes, metadata.headers.metadata));
+    return headers;
+}
+
+Result<client::ObjectHeaders> upload_headers(const DraftMetadata& metadata) {
+    TRY(client::ObjectHeaders headers, object_headers(metadata));
+    if (!metadata.mtime_given) headers.metadata.erase("mtime");
+    headers.metadata.erase("ctime");
+    return headers;
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,204 @@
+// rename of files and folders.
+
+#include <fcntl.h>
+#include <linux/fs.h>
+
+#include <utility>
+
+#include "mount/draft_description.h"
+#include "mount/file_system.h"
+
+namespace weir::mount {
+namespace {
+
+// What a store says that has no RenameObject, or none of a prefix.
+bool has_no_rename(const Error& error) {
+    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
+           error.code() == Code::invalid_request || error.code() == Code::invalid_argument ||
+           error.code() == Code::no_such_key;
+}
+
+// While a rename goes on in the store.
+class Moving {
+  public:
+    Moving(Tree& tree, NodeId node) : tree_(tree), node_(node) { tree_.set_moving(node_, true); }
+    ~Moving() { tree_.set_moving(node_, false); }
+    Moving(const Moving&) = delete;
+    Moving& operator=(const Moving&) = delete;
+
+  private:
+    Tree& tree_;
+    const NodeId node_;
+};
+
+}  // namespace
+
+struct FileSystem::Renaming {
+    NodeId folder;
+    std::string name;
+    NodeId to_folder;
+    std::string to_name;
+    NodeInfo node;
+    std::optional<NodeInfo> target;
+    std::string key;  // without "/" at its end
+    std::string to_key;
+    bool replaces;
+};
+
+Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_folder,
+                                std::string_view to_name, unsigned flags,
+                                const client::Call& call) {
+    TRY_VOID(check_writable());
+    if ((flags & ~unsigned{RENAME_NOREPLACE}) != 0) return fail(Code::invalid_argument);
+    if (to_name.size() > name_bytes_max) return fail(Code::key_too_long);
+    TRY(NodeInfo node, ground_.listing.lookup(folder, name, call));
+    const Result<NodeInfo> target = ground_.listing.lookup(to_folder, to_name, call);
+    if (!target && target.error().code() != Code::no_such_key) return fail(target.error());
+    if (target && (flags & RENAME_NOREPLACE) != 0) return fail(Code::already_exists);
+    if (target && target->id == node.id) return {};
+    TRY(const std::string path, ground_.tree.path(folder));
+    TRY(const std::string to_path, ground_.tree.path(to_folder));
+    Renaming renaming{.folder = folder,
+                      .name = std::string(name),
+                      .to_folder = to_folder,
+                      .to_name = std::string(to_name),
+                      .node = std::move(node),
+                      .target = target ? std::optional(*target) : std::nullopt,
+                      .key = ground_.store.folder_key(path).append(name),
+                      .to_key = ground_.store.folder_key(to_path).append(to_name),
+                      .replaces = (flags & RENAME_NOREPLACE) == 0};
+    if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
+    TRY_VOID(keep_folder(folder, call));
+    const Moving moving(ground_.tree, renaming.node.id);
+    TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call)
+                                    : rename_file(renaming, call));
+    return ground_.tree.rename(folder, name, to_folder, to_name);
+}
+
+Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Call& call) {
+    if (renaming.target && renaming.target->folder()) return fail(Code::is_a_folder);
+    std::shared_ptr<Draft> replaced;
+    if (renaming.target) {
+        save_for_readers(*renaming.target, call);
+        replaced = ground_.drafts.of(renaming.target->id);
+    }
+    const std::shared_ptr<Draft> draft = ground_.drafts.of(renaming.node.id);
+    const auto move = [&](bool) -> Result<void> {
+        if (draft) return rename_written(renaming, *draft, call);
+        TRY(const ObjectVersion version, move_object(renaming, renaming.node.version, call));
+        return ground_.tree.set_version(renaming.node.id, version);
+    };
+    // Nothing of what gives way is committed any more.
+    TRY_VOID(replaced ? replaced->discard(move) : move(true));
+    if (const std::shared_ptr<Content> content = ground_.contents.held(renaming.node.id))
+        content->set_key(renaming.to_key);
+    return {};
+}
+
+Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
+                                        const client::Call& call) {
+    ObjectVersion left;
+    TRY_VOID(draft.rename(
+        {.key = renaming.to_key,
+         .replaces = renaming.replaces,
+         .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
+             TRY(left, move_object(renaming, version, call));
+             return left;
+         },
+         .drop = [&](const ObjectVersion& version) -> Result<void> {
+             TRY_VOID(ground_.store.client.delete_object({.bucket = ground_.store.bucket,
+                                                          .key = renaming.key,
+                                                          .version_id = {},
+                                                          .if_match = version.etag},
+                                                         call));
+             return {};
+         }}));
+    return ground_.tree.set_version(renaming.node.id, left);
+}
+
+Result<ObjectVersion> FileSystem::move_object(const Renaming& renaming,
+                                              const ObjectVersion& version,
+                                              const client::Call& call) {
+    const std::string& bucket = ground_.store.bucket;
+    const client::WriteConditions conditions{.if_absent = !renaming.replaces};
+    const Result<void> renamed =
+        ground_.store.client.rename_object({.bucket = bucket,
+                                            .key = renaming.to_key,
+                                            .source_key = renaming.key,
+                                            .source_if_match = version.etag,
+                                            .conditions = conditions},
+                                           call);
+    ObjectVersion moved{.etag = version.etag, .bytes = version.bytes};
+    if (renamed) return moved;
+    if (renamed.error().code() == Code::no_such_key || !has_no_rename(renamed.error()))
+        return fail(renamed.error());
+    TRY(client::UploadReply copied, ground_.transfers.copy({.bucket = bucket,
+                                                            .key = renaming.to_key,
+                                                            .source_bucket = bucket,
+                                                            .source_key = renaming.key,
+                                                            .source_version_id = {},
+                                                            .source_if_match = version.etag,
+                                                            .replace_headers = {},
+                                                            .conditions = conditions},
+                                                           {}, call));
+    TRY_VOID(ground_.store.client.delete_object(
+        {.bucket = bucket, .key = renaming.key, .version_id = {}, .if_match = {}}, call));
+    moved.etag = std::move(copied.etag);
+    moved.version_id = std::move(copied.version_id);
+    return moved;
+}
+
+Result<void> FileSystem::rename_folder(const Renaming& renaming, const client::Call& call) {
+    if ((renaming.to_key + "/").starts_with(renaming.key + "/"))
+        return fail(Code::invalid_argument, "a folder cannot be moved into itself");
+    if (renaming.target) {
+        if (!renaming.target->folder()) return fail(Code::not_a_folder);
+        TRY_VOID(rmdir(renaming.to_folder, renaming.to_name, call));
+    }
+    // What is being written beneath it is renamed with it, so it must be there.
+    TRY(const std::string path, ground_.tree.path(renaming.node.id));
+    const std::vector<Drafts::Beneath> written = ground_.drafts.beneath(path);
+    for (const Drafts::Beneath& each : written) TRY_VOID(ground_.drafts.commit(each.node, call));
+    TRY_VOID(move_folder(renaming, call));
+    for (const Drafts::Beneath& each : written) {
+        const std::string key = each.draft->key();
+        TRY_VOID(each.draft->rename(
+            {.key = renaming.to_key + key.substr(renaming.key.size()),
+             .replaces = false,
+             .move = [](const ObjectVersion& version) -> Result<ObjectVersion> { return version; },
+             .drop = [](const ObjectVersion&) -> Result<void> { return {}; }}));
+    }
+    ground_.contents.moved(renaming.key + "/", renaming.to_key + "/");
+    return {};
+}
+
+Result<void> FileSystem::move_folder(const Renaming& renaming, const client::Call& call) {
+    const std::string& bucket = ground_.store.bucket;
+    const std::string from = renaming.key + "/", to = renaming.to_key + "/";
+    const Result<void> renamed = ground_.store.client.rename_object({.bucket = bucket,
+                                                                     .key = to,
+                                                                     .source_key = from,
+                                                                     .source_if_match = {},
+                                                                     .conditions = {},
+                                                                     .of_prefix = true},
+                                                                    call);
+    if (renamed || !has_no_rename(renamed.error())) return renamed;
+    // Any other store: an empty folder is one object; for the rest mv(1) copies.
+    TRY(const client::ListObjectsReply keys,
+        ground_.store.client.list_objects({.bucket = bucket, .prefix = from, .max_keys = 2},
+                                          call));
+    for (const client::ListedObject& object : keys.objects)
+        if (object.key != from) return fail(Code::other_device);
+    TRY(client::ObjectHeaders headers,
+        object_headers({.attributes = renaming.node.attributes}));
+    TRY_VOID(ground_.store.client.put_object({.bucket = bucket,
+                                              .key = to,
+                                              .headers = std::move(headers),
+                                              .conditions = {.if_absent = true}},
+                                             client::Source(), call));
+    TRY_VOID(ground_.store.client.delete_object(
+        {.bucket = bucket, .key = from, .version_id = {}, .if_match = {}}, call));
+    return {};
+}
+
+}  // namespace weir::mount

@@ -1,0 +1,120 @@
+// open, write, flush, fsync and fallocate of files that are written.
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+#include <utility>
+
+#include "mount/file_system.h"
+
+namespace weir::mount {
+
+FileSystem::FileSystem(const Ground& ground)
+    : ground_(ground), open_files_(ground.limits.open_files_max) {
+    ground_.drafts.on_settled([this](NodeId node, bool committed) {
+        settled(node, committed);
+    });
+}
+
+Result<void> FileSystem::check_writable() const {
+    if (ground_.read_only) return fail(Code::read_only, "the mount is read-only");
+    return {};
+}
+
+Result<void> FileSystem::leave_to_passthrough(const NodeInfo& node) {
+    {
+        const MutexLock lock(modes_mutex_);
+        const auto found = modes_.find(node.id);
+        if (found == modes_.end() || found->second.passthrough == 0) return {};
+    }
+    TRY_VOID(ground_.tree.renew(node.id));
+    ground_.kernel.forget_name(node.parent, node.name);
+    return fail(Code::stale, "the file is another node now: look it up again");
+}
+
+Opened FileSystem::count_cached(NodeId id) {
+    const MutexLock lock(modes_mutex_);
+    ++modes_[id].cached;
+    return {.keep_cache = true};
+}
+
+Result<Opened> FileSystem::open_to_write(const NodeInfo& node, int flags, const client::Call&) {
+    TRY_VOID(leave_to_passthrough(node));
+    TRY(std::shared_ptr<Draft> draft, ground_.drafts.open(node.id));
+    if ((flags & O_TRUNC) != 0 && draft->size_bytes() > 0)
+        if (const Result<void> cut = draft->truncate(0); !cut) {
+            ground_.drafts.close(node.id);
+            return fail(cut.error());
+        }
+    return add_written(node, flags, std::move(draft),
+                       (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0);
+}
+
+// Those who only write need not read pages first that they overwrite in part.
+Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
+                                       std::shared_ptr<Draft> draft, bool commits) {
+    const bool reads = (flags & O_ACCMODE) != O_WRONLY;
+    Opened opened =
+        reads ? count_cached(node.id) : Opened{.direct_io = true, .parallel_direct_writes = true};
+    const OpenMode mode = reads ? OpenMode::cached : OpenMode::uncounted;
+    const Result<FileHandle> handle = open_files_.add({.node = node.id,
+                                                       .flags = flags,
+                                                       .content = {},
+                                                       .draft = std::move(draft),
+                                                       .commits = commits,
+                                                       .mode = mode});
+    if (!handle) {
+        count_release(node.id, mode);
+        ground_.drafts.close(node.id);
+        return fail(handle.error());
+    }
+    opened.handle = *handle;
+    return opened;
+}
+
+void FileSystem::settled(NodeId id, bool committed) {
+    if (!committed)
+        for (const Tree::Replaced& replaced : ground_.tree.distrust(id))
+            ground_.kernel.forget_name(replaced.folder, replaced.name);
+    if (!ground_.contents.held(id)) return;
+    const Result<NodeInfo> node = ground_.tree.node(id);
+    if (!node || node->unlinked) return;
+    const Result<std::shared_ptr<Content>> content = ground_.contents.of(*node);
+    if (content) open_files_.set_content(id, *content);
+}
+
+Result<void> FileSystem::write(FileHandle handle, std::uint64_t offset,
+                               std::span<const std::byte> bytes) {
+    TRY(const OpenFile file, open_files_.get(handle));
+    if (!file.draft) return fail(Code::invalid_argument, "the file was opened to be read");
+    return file.draft->write(offset, bytes);
+}
+
+Result<void> FileSystem::flush(FileHandle handle, const client::Call& call) {
+    TRY(const OpenFile file, open_files_.get(handle));
+    if (!file.commits) return {};
+    return ground_.drafts.flush(file.node, call);
+}
+
+Result<void> FileSystem::fsync(FileHandle handle, const client::Call& call) {
+    TRY(const OpenFile file, open_files_.get(handle));
+    return ground_.drafts.commit(file.node, call);
+}
+
+Result<void> FileSystem::fallocate(FileHandle handle, int mode, std::uint64_t offset,
+                                   std::uint64_t bytes) {
+    constexpr int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+    if ((mode & ~known) != 0) return fail(Code::not_supported);
+    if (bytes > object_bytes_max || offset > object_bytes_max - bytes)
+        return fail(Code::entity_too_large);
+    TRY(const OpenFile file, open_files_.get(handle));
+    if (!file.draft) return fail(Code::invalid_argument, "the file was opened to be read");
+    const std::uint64_t end = offset + bytes;
+    if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
+        TRY_VOID(file.draft->zero({offset, end}));
+    // Nothing is reserved: whether there is room is found out by writing.
+    if ((mode & FALLOC_FL_KEEP_SIZE) != 0 || end <= file.draft->size_bytes()) return {};
+    return file.draft->truncate(end);
+}
+
+}  // namespace weir::mount
