@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import time
 
 import pytest
 from programs import in_folder
+from stalling_proxy import StallingProxy
 
 from weir_server import BINARY
 
@@ -38,25 +38,20 @@ def put(s3, bucket):
 
 
 @contextlib.contextmanager
-def running(server, folder, *arguments, **options):
-    """A command of weir that goes on while the test does something else."""
+def caught(server, folder, *arguments, **limits):
+    """A command of weir that stands still in the middle of its transfer, for as long as the test looks at it."""
+    proxy = StallingProxy(server, **limits)
+    environment = server.client_environment()
     process = subprocess.Popen(
-        [BINARY, *map(str, arguments)], cwd=folder, env=server.client_environment(), stderr=subprocess.PIPE, **options
+        [BINARY, *map(str, arguments), "--endpoint", proxy.endpoint], cwd=folder, env=environment, stderr=subprocess.PIPE
     )
     try:
+        assert proxy.stalled.wait(WAITS_S), process.poll()
         yield process
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_for(condition):
-    """What it returns once it is true."""
-    deadline = time.monotonic() + WAITS_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    return found
+        proxy.close()
 
 
 # cp
@@ -195,51 +190,44 @@ def parts_of(s3, bucket):
     return s3.list_parts(Bucket=bucket, Key="k", UploadId=uploads[0]["UploadId"]).get("Parts", [])
 
 
+UP = ("--part-mib", "5", "--parallelism", "1")
+
+
 def test_an_upload_that_was_killed_is_gone_on_with(weir, server, s3, bucket, tmp_path, noise, stored):
-    (tmp_path / "f").write_bytes(noise(96 * MiB))
-    options = ("cp", "f", f"s3://{bucket}/k", "--resume", "--part-mib", "5", "--parallelism", "1")
-    with running(server, tmp_path, *options) as process:
-        wait_for(lambda: len(parts_of(s3, bucket)) >= 2)
+    (tmp_path / "f").write_bytes(noise(42 * MiB))
+    with caught(server, tmp_path, "cp", "f", f"s3://{bucket}/k", "--resume", *UP, up=18 * MiB) as process:
         process.kill()
         process.wait()
-    left = {part["PartNumber"]: part["LastModified"] for part in parts_of(s3, bucket)}
-    assert stored() == {} and 2 <= len(left) < 20
-    weir(*options[:-2])
-    assert stored() == {"k": noise(96 * MiB)} and open_uploads(s3, bucket) == []
+    assert stored() == {} and len(parts_of(s3, bucket)) == 3
+    result = weir("cp", "f", f"s3://{bucket}/k", "--resume", *UP, check=False)
+    assert result.returncode == 0 and b"; 3 parts were there" in result.stderr
+    assert stored() == {"k": noise(42 * MiB)} and open_uploads(s3, bucket) == []
 
 
-def test_an_upload_that_is_interrupted_leaves_nothing(server, s3, bucket, tmp_path, noise, stored):
-    (tmp_path / "f").write_bytes(noise(96 * MiB))
-    with running(server, tmp_path, "cp", "f", f"s3://{bucket}/k", "--part-mib", "5", "--parallelism", "1") as process:
-        wait_for(lambda: parts_of(s3, bucket))
+@pytest.mark.parametrize("options", [(), ("--resume",)], ids=["plain", "resume"])
+def test_an_upload_that_is_interrupted(server, s3, bucket, tmp_path, noise, stored, options):
+    (tmp_path / "f").write_bytes(noise(42 * MiB))
+    with caught(server, tmp_path, "cp", "f", f"s3://{bucket}/k", *UP, *options, up=18 * MiB) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(WAITS_S) == 1
         assert b"interrupted" in process.stderr.read()
-    assert stored() == {} and open_uploads(s3, bucket) == []
+    assert stored() == {} and len(open_uploads(s3, bucket)) == len(options)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_download_that_ends_early_leaves_no_half_file(server, s3, bucket, tmp_path, noise, how):
-    s3.put_object(Bucket=bucket, Key="x/k", Body=noise(192 * MiB))
+@pytest.mark.parametrize("size", [7 * MiB, 40 * MiB], ids=["one request", "ranges"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_download_that_ends_early_leaves_no_half_file(server, s3, bucket, tmp_path, noise, how, size):
+    s3.put_object(Bucket=bucket, Key="k", Body=noise(size))
     target = tmp_path / "down"
     target.mkdir()
     (target / "k").write_bytes(b"old")
-    with running(server, tmp_path, "cp", f"s3://{bucket}/x/k", "down/k", "--parallelism", "1") as process:
-
-        def has_begun():
-            assert process.poll() is None
-            links = pathlib.Path(f"/proc/{process.pid}/fd").iterdir()
-            return any(str(target) in os.readlink(link) for link in links)
-
-        with contextlib.suppress(FileNotFoundError):
-            wait_for(has_begun)
+    with caught(server, tmp_path, "cp", f"s3://{bucket}/k", "down/k", down=3 * MiB) as process:
         process.send_signal(how)
-        process.wait(WAITS_S)
-        assert process.returncode == (1 if how == signal.SIGINT else -how)
+        assert process.wait(WAITS_S) == (-how if how == signal.SIGKILL else 1)
     assert (target / "k").read_bytes() == b"old"
-    assert [path.name for path in target.iterdir() if not path.name.startswith(".weir-")] == ["k"]
-    if how == signal.SIGINT:
-        assert in_folder(target) == {"k": b"old"}
+    # A file system that has files without names keeps nothing even of one that was killed.
+    left = [name for name in in_folder(target) if how != signal.SIGKILL or not name.startswith(".weir-")]
+    assert left == ["k"]
 
 
 def test_what_fails_is_named_and_the_rest_is_done(weir, bucket, put, tmp_path):

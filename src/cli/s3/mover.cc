@@ -108,13 +108,15 @@ Result<void> Mover::upload(const std::string& path, const ObjectPlace& to) {
     const auto bytes = static_cast<std::uint64_t>(found.st_size);
     if (options_.if_absent && bytes > session_.limits().transfer_part_bytes)
         TRY_VOID(not_there(to));
-    TRY_VOID(session_.transfers().upload({.bucket = to.bucket,
-                                          .key = to.key,
-                                          .headers = std::move(headers),
-                                          .conditions = {.if_absent = options_.if_absent},
-                                          .resume = options_.resume},
-                                         {.descriptor = file.descriptor(), .length = bytes},
-                                         transfer_options(), session_.call()));
+    TRY(const client::UploadReply reply,
+        session_.transfers().upload({.bucket = to.bucket,
+                                     .key = to.key,
+                                     .headers = std::move(headers),
+                                     .conditions = {.if_absent = options_.if_absent},
+                                     .resume = options_.resume},
+                                    {.descriptor = file.descriptor(), .length = bytes},
+                                    transfer_options(), session_.call()));
+    report_.resumed(reply.parts_resumed);
     return {};
 }
 

@@ -155,6 +155,8 @@ std::string Report::summary() const {
             "{} file{}, {} in {:.1f} s, {}/s", files, files == 1 ? "" : "s", amount(bytes), took,
             amount(static_cast<std::uint64_t>(static_cast<double>(bytes) / took))));
     }
+    if (parts_resumed_ > 0)
+        parts.push_back(fmt::format("{} parts were there already", parts_resumed_.load()));
     if (deleted > 0) parts.push_back(fmt::format("{} deleted", deleted));
     // One failure alone has said it all.
     if (failures > 1 || (failures > 0 && !parts.empty()))

@@ -41,6 +41,8 @@ class Report {
     // A sentence about what could not be taken: as bad as a failure.
     void problem(std::string_view sentence);
     void deleted(std::string_view what);
+    // Parts of an earlier upload that were not sent again.
+    void resumed(unsigned parts) { parts_resumed_ += parts; }
 
     std::uint64_t failures() const { return failures_; }
     // Draws; a few times a second.
@@ -59,7 +61,7 @@ class Report {
     const bool draws_;
     const Clock::time_point began_ = Clock::now();
     std::atomic<std::uint64_t> files_{0}, bytes_{0}, files_planned_{0}, bytes_planned_{0};
-    std::atomic<std::uint64_t> deleted_{0}, failures_{0};
+    std::atomic<std::uint64_t> deleted_{0}, failures_{0}, parts_resumed_{0};
     std::atomic<bool> all_planned_{false};
     Mutex mutex_;
     bool drawn_ GUARDED_BY(mutex_) = false;
