@@ -143,11 +143,9 @@ class FolderReply {
 };
 
 // Positions: 1 and 2 are behind "." and "..", 3 + i behind the i-th name that was given out.
-void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from, bool plus,
-                 OpenFolder& folder) {
-    Answers& answers = answers_of(request);
-    Answering answering(answers.interrupts, request);
-    FolderReply reply(request, size, plus);
+// The names from `from` on, until the reply is full; those that count as looked up.
+Result<std::vector<NodeId>> fill(FolderReply& reply, Answers& answers, fuse_ino_t node, off_t from,
+                                 bool plus, OpenFolder& folder, const client::Call& call) {
     const MutexLock lock(folder.mutex);
     std::vector<std::string>& names = folder.names;
     for (off_t dot = from; dot < 2; ++dot) {
@@ -157,10 +155,7 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > names.size()) {
-        answering.done();
-        return void(fuse_reply_err(request, EINVAL));
-    }
+    if (given > names.size()) return fail(Code::invalid_argument, "no such place in a folder");
     names.resize(given);
     std::vector<NodeId> counted;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
@@ -174,11 +169,22 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         return true;
     };
     const std::string after = names.empty() ? std::string() : names.back();
-    const auto read = answers.file_system->readdir(node, after, plus, take, answering.call());
+    TRY_VOID(answers.file_system->readdir(node, after, plus, take, call));
+    return counted;
+}
+
+// Once it is answered the folder may be closed, and gone: its lock is not held then.
+void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from, bool plus,
+                 OpenFolder& folder) {
+    Answers& answers = answers_of(request);
+    Answering answering(answers.interrupts, request);
+    FolderReply reply(request, size, plus);
+    const Result<std::vector<NodeId>> counted =
+        fill(reply, answers, node, from, plus, folder, answering.call());
     answering.done();
-    const bool sent = read ? reply.send() == 0 : (reply_error(request, read.error()), false);
-    if (sent) return;
-    for (const NodeId each : counted) answers.file_system->forget(each, 1);
+    if (!counted) return reply_error(request, counted.error());
+    if (reply.send() == 0) return;
+    for (const NodeId each : *counted) answers.file_system->forget(each, 1);
 }
 
 void readdir(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from,

@@ -85,7 +85,7 @@ def mount_minio(minio, user, tmp_path):
     made = []
 
     def make(source, *options, name="a"):
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        for folder in (tmp_path, *tmp_path.parents[:3]):
             folder.chmod(0o755)
         base = tmp_path / name
         base.mkdir(exist_ok=True)
