@@ -11,6 +11,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -255,6 +256,7 @@ def open_proxy(arguments: argparse.Namespace, server: servers.Server) -> Any:
 def main() -> int:
     """Measures."""
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = [case for case in CASES if case.name in arguments.cases.split(",")]
     with tempfile.TemporaryDirectory(prefix="mount_bench-", dir=arguments.folder.resolve()) as name:
         base = pathlib.Path(name)
