@@ -143,9 +143,10 @@ class FolderReply {
 };
 
 // Positions: 1 and 2 are behind "." and "..", 3 + i behind the i-th name that was given out.
-// The names from `from` on, until the reply is full; those that count as looked up.
-Result<std::vector<NodeId>> fill(FolderReply& reply, Answers& answers, fuse_ino_t node, off_t from,
-                                 bool plus, OpenFolder& folder, const client::Call& call) {
+// The names from `from` on, until the reply is full; `counted` are those that count as looked up.
+Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t node, off_t from,
+                  bool plus, OpenFolder& folder, FileSystem& file_system,
+                  const client::Call& call) {
     const MutexLock lock(folder.mutex);
     std::vector<std::string>& names = folder.names;
     for (off_t dot = from; dot < 2; ++dot) {
@@ -157,7 +158,6 @@ Result<std::vector<NodeId>> fill(FolderReply& reply, Answers& answers, fuse_ino_
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
     if (given > names.size()) return fail(Code::invalid_argument, "no such place in a folder");
     names.resize(given);
-    std::vector<NodeId> counted;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
@@ -169,8 +169,7 @@ Result<std::vector<NodeId>> fill(FolderReply& reply, Answers& answers, fuse_ino_
         return true;
     };
     const std::string after = names.empty() ? std::string() : names.back();
-    TRY_VOID(answers.file_system->readdir(node, after, plus, take, call));
-    return counted;
+    return file_system.readdir(node, after, plus, take, call);
 }
 
 // Once it is answered the folder may be closed, and gone: its lock is not held then.
@@ -179,12 +178,13 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
     Answers& answers = answers_of(request);
     Answering answering(answers.interrupts, request);
     FolderReply reply(request, size, plus);
-    const Result<std::vector<NodeId>> counted =
-        fill(reply, answers, node, from, plus, folder, answering.call());
+    std::vector<NodeId> counted;
+    const Result<void> filled =
+        fill(reply, counted, node, from, plus, folder, *answers.file_system, answering.call());
     answering.done();
-    if (!counted) return reply_error(request, counted.error());
-    if (reply.send() == 0) return;
-    for (const NodeId each : *counted) answers.file_system->forget(each, 1);
+    if (!filled) reply_error(request, filled.error());
+    if (filled && reply.send() == 0) return;
+    for (const NodeId each : counted) answers.file_system->forget(each, 1);
 }
 
 void readdir(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from,
