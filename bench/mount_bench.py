@@ -256,7 +256,7 @@ def main() -> int:
     """Measures."""
     arguments = parse_arguments()
     wanted = [case for case in CASES if case.name in arguments.cases.split(",")]
-    with tempfile.TemporaryDirectory(prefix="mount_bench-", dir=arguments.folder) as name:
+    with tempfile.TemporaryDirectory(prefix="mount_bench-", dir=arguments.folder.resolve()) as name:
         base = pathlib.Path(name)
         base.chmod(0o755)
         model = base / MODEL

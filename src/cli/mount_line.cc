@@ -7,6 +7,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/limits.h"
+
 namespace weir::cli {
 namespace {
 
@@ -36,6 +38,13 @@ template <std::optional<std::uint64_t> MountLine::* member>
 Result<void> bytes(MountLine& line, const std::string& value) {
     TRY(line.*member, parse_byte_count(value));
     return {};
+}
+
+Result<void> memory_bytes(MountLine& line, const std::string& value) {
+    TRY(line.memory_bytes, parse_byte_count(value));
+    if (*line.memory_bytes >= mount_memory_bytes_min) return {};
+    return fail(Code::invalid_argument,
+                fmt::format("at least {} MiB are needed", mount_memory_bytes_min / MiB));
 }
 
 template <typename T>
@@ -100,7 +109,7 @@ constexpr std::array table{
     Option{"memory_bytes", "N",
            "so much memory the buffers may take; 192M, less where a control "
            "group allows less",
-           bytes<&MountLine::memory_bytes>},
+           memory_bytes},
     Option{"prefetch", "PATTERN",
            "fetches files that match when it mounts: '*.safetensors', "
            "'llama/**'; may be given again",

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -111,14 +113,36 @@ Result<void> check_credentials(client::CredentialChain& credentials,
                 fmt::format("{}. {}", found.error().message(), sudo_advice()));
 }
 
+// Made where it is missing. The daemon works elsewhere, so it is absolute.
 Result<std::string> cache_folder_of(const MountLine& line) {
-    if (line.cache.empty()) return cache::default_cache_path();
-    // The daemon works elsewhere.
+    std::string folder = line.cache;
+    if (folder.empty()) {
+        TRY(folder, cache::default_cache_path());
+    }
     std::error_code error;
-    const std::filesystem::path path = std::filesystem::absolute(line.cache, error);
+    const std::filesystem::path path = std::filesystem::absolute(folder, error).lexically_normal();
+    if (!error) std::filesystem::create_directories(path.parent_path(), error);
     if (error)
-        return fail(Code::invalid_argument, fmt::format("{}: {}", line.cache, error.message()));
-    return path.lexically_normal().string();
+        return fail(Code::invalid_argument,
+                    fmt::format("the cache's folder {}: {}", folder, error.message()));
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail(errno_error("making the cache's folder " + path.string(), errno));
+    return path.string();
+}
+
+Result<std::uint64_t> cache_bytes_of(const MountLine& line, const std::string& cache_folder) {
+    if (line.cache_bytes) return *line.cache_bytes;
+    return mount::default_cache_bytes(cache_folder, mount::memory_bound_bytes());
+}
+
+// A mount without its status is better than none.
+std::unique_ptr<mount::StatusServer> start_status(const MountLine& line, const Person& person,
+                                                  mount::StatusServer::Ask ask, Log& log) {
+    const std::string socket = mount::status_socket(mount::status_folder(), line.folder);
+    auto started = mount::StatusServer::start(socket, person.uid, std::move(ask));
+    if (started) return *std::move(started);
+    log.warn("weir mount status will not know of it: {}", started.error().message());
+    return nullptr;
 }
 
 }  // namespace
@@ -132,17 +156,9 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
 
     // The cache first: the log may go there.
     TRY(const std::string cache_folder, cache_folder_of(line));
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(cache_folder).parent_path(), error);
-    if (::mkdir(cache_folder.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail(errno_error("making the cache's folder " + cache_folder, errno));
     TRY(const MountLog opened_log, open_mount_log(line, cache_folder));
     Log& log = *opened_log.log;
-    const std::uint64_t memory_bound = mount::memory_bound_bytes();
-    std::uint64_t cache_bytes = line.cache_bytes.value_or(0);
-    if (!line.cache_bytes) {
-        TRY(cache_bytes, mount::default_cache_bytes(cache_folder, memory_bound));
-    }
+    TRY(const std::uint64_t cache_bytes, cache_bytes_of(line, cache_folder));
     TRY(const std::unique_ptr<cache::Cache> cache,
         cache::Cache::open({.path = cache_folder, .cache_bytes = cache_bytes}, clock, log));
 
@@ -157,8 +173,7 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
                                                .profile = line.profile}));
     ClientLimits client_limits;
     const std::uint64_t memory_bytes =
-        std::max(line.memory_bytes.value_or(mount::default_memory_bytes(memory_bound)),
-                 mount_memory_bytes_min);
+        line.memory_bytes.value_or(mount::default_memory_bytes(mount::memory_bound_bytes()));
     client_limits.buffers_max = static_cast<std::size_t>(memory_bytes / client_limits.buffer_bytes);
     io::BufferPool buffers(client_limits.buffer_bytes, client_limits.buffers_max,
                            client_limits.buffer_queue_max);
@@ -173,17 +188,16 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
         mount::Mount::start(
             options_of(line, person),
             {.client = *client, .cache = *cache, .limits = limits, .clock = clock, .log = log}));
-    TRY(const std::unique_ptr<mount::StatusServer> status,
-        mount::StatusServer::start(mount::status_socket(mount::status_folder(), line.folder),
-                                   person.uid, [&, since = clock.now()] {
-                                       mount::MountStatus now = mount->status();
-                                       now.source = line.source_text;
-                                       now.cache_folder = cache_folder;
-                                       now.since = since;
-                                       now.memory_bytes = mount::resident_bytes();
-                                       now.memory_bytes_max = memory_bytes;
-                                       return now;
-                                   }));
+    const auto tell = [&, since = clock.now()] {
+        mount::MountStatus now = mount->status();
+        now.source = line.source_text;
+        now.cache_folder = cache_folder;
+        now.since = since;
+        now.memory_bytes = mount::resident_bytes();
+        now.memory_bytes_max = memory_bytes;
+        return now;
+    };
+    const std::unique_ptr<mount::StatusServer> status = start_status(line, person, tell, log);
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
     // The last that is made, since it calls on the others.

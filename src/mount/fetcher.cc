@@ -90,8 +90,9 @@ void Fetcher::work(const FetchQueue::Work& work) {
     }
     if (std::exchange(task.failed, true) || stopped_) return;
     ++stats_.failures;
-    // Where there is no room, readers get on without the cache.
-    const bool expected = fetched.error().code() == Code::no_space;
+    // Where there is no room readers get on without the cache; and others change what they like.
+    const Code code = fetched.error().code();
+    const bool expected = code == Code::no_space || code == Code::stale;
     log_.log(expected ? spdlog::level::debug : spdlog::level::warn, "fetching {} ahead failed: {}",
              task.content->key(), fetched.error().describe());
 }

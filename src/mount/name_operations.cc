@@ -142,12 +142,11 @@ class FolderReply {
     std::size_t used_ = 0;
 };
 
-// Positions: 1 and 2 are behind "." and "..", 3 + i behind the i-th name that was given out.
-void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from, bool plus,
-                 OpenFolder& folder) {
-    Answers& answers = answers_of(request);
-    Answering answering(answers.interrupts, request);
-    FolderReply reply(request, size, plus);
+// Packs what comes at a position into the reply; which nodes the kernel is to count. Positions: 1
+// and 2 are behind "." and "..", 3 + i behind the i-th name that was given out.
+Result<std::vector<NodeId>> gather(FileSystem& file_system, NodeId node, off_t from, bool plus,
+                                   OpenFolder& folder, FolderReply& reply,
+                                   const client::Call& call) {
     const MutexLock lock(folder.mutex);
     std::vector<std::string>& names = folder.names;
     for (off_t dot = from; dot < 2; ++dot) {
@@ -157,13 +156,10 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > names.size()) {
-        answering.done();
-        return void(fuse_reply_err(request, EINVAL));
-    }
+    if (given > names.size()) return fail(Code::invalid_argument);
     names.resize(given);
     std::vector<NodeId> counted;
-    const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
+    const auto take = [&](const Answered& answered) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more
@@ -174,11 +170,22 @@ void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t fr
         return true;
     };
     const std::string after = names.empty() ? std::string() : names.back();
-    const auto read = answers.file_system->readdir(node, after, plus, take, answering.call());
+    TRY_VOID(file_system.readdir(node, after, plus, take, call));
+    return counted;
+}
+
+void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from, bool plus,
+                 OpenFolder& folder) {
+    Answers& answers = answers_of(request);
+    Answering answering(answers.interrupts, request);
+    FolderReply reply(request, size, plus);
+    const auto counted =
+        gather(*answers.file_system, node, from, plus, folder, reply, answering.call());
     answering.done();
-    const bool sent = read ? reply.send() == 0 : (reply_error(request, read.error()), false);
-    if (sent) return;
-    for (const NodeId each : counted) answers.file_system->forget(each, 1);
+    // With the reply the folder may be closed, and gone.
+    if (!counted) return reply_error(request, counted.error());
+    if (reply.send() == 0) return;
+    for (const NodeId each : *counted) answers.file_system->forget(each, 1);
 }
 
 void readdir(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from,
