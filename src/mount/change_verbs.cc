@@ -55,9 +55,9 @@ Result<Answered> FileSystem::setattr(NodeId id, const Change& change, const clie
     };
     const bool changes = change.permissions || change.uid || change.gid || change.mtime;
     if (changes || change.bytes)
-        TRY_VOID(change_attributes(id, changes ? std::function<void(DraftMetadata&)>(apply)
-                                               : [](DraftMetadata&) {},
-                                   change.bytes, call));
+        TRY_VOID(change_attributes(
+            id, changes ? std::function<void(DraftMetadata&)>(apply) : [](DraftMetadata&) {},
+            change.bytes, call));
     return getattr(id, call);
 }
 
@@ -80,9 +80,8 @@ Result<void> FileSystem::removexattr(NodeId id, std::string_view name, const cli
     if (!name.starts_with(user_xattrs)) return fail(Code::not_supported);
     TRY_VOID(getxattr(id, name, call));
     return change_attributes(
-        id,
-        [&](DraftMetadata& metadata) { metadata.attributes.xattrs.erase(std::string(name)); }, {},
-        call);
+        id, [&](DraftMetadata& metadata) { metadata.attributes.xattrs.erase(std::string(name)); },
+        {}, call);
 }
 
 }  // namespace weir::mount

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "base/check.h"
@@ -205,13 +205,13 @@ std::function<Result<void>(std::uint64_t, std::span<std::byte>)> Contents::reade
         std::shared_ptr<Content> content;
     };
     const auto lazy = std::make_shared<Lazy>();
-    return [this, key, version, lazy](std::uint64_t offset,
-                                      std::span<std::byte> out) -> Result<void> {
-        std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
-        TRY(const std::size_t bytes, lazy->content->read(offset, out, {}));
-        if (bytes != out.size()) return fail(Code::invalid_range);
-        return {};
-    };
+    return
+        [this, key, version, lazy](std::uint64_t offset, std::span<std::byte> out) -> Result<void> {
+            std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
+            TRY(const std::size_t bytes, lazy->content->read(offset, out, {}));
+            if (bytes != out.size()) return fail(Code::invalid_range);
+            return {};
+        };
 }
 
 Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {

@@ -46,8 +46,7 @@ Result<ObjectVersion> FileSystem::put_new(const std::string& key, const Attribut
                                          .headers = std::move(headers),
                                          .conditions = {.if_absent = true}},
                                         client::Source(std::as_bytes(std::span(body))), call);
-    if (!put && put.error().code() == Code::precondition_failed)
-        return fail(Code::already_exists);
+    if (!put && put.error().code() == Code::precondition_failed) return fail(Code::already_exists);
     if (!put) return fail(put.error());
     return ObjectVersion{.etag = std::move(put->etag),
                          .version_id = std::move(put->version_id),
@@ -92,32 +91,30 @@ Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t 
     TRY(const std::string key, new_key(folder, name, false, call));
     const Attributes attributes = new_attributes(Kind::file, mode, owner, ground_.clock.now());
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
-    return made(folder, {.name = std::string(name),
-                         .attributes = attributes,
-                         .version = std::move(version)});
+    return made(
+        folder,
+        {.name = std::string(name), .attributes = attributes, .version = std::move(version)});
 }
 
 Result<Answered> FileSystem::mkdir(NodeId folder, std::string_view name, mode_t mode,
                                    const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, true, call));
-    const Attributes attributes =
-        new_attributes(Kind::folder, mode, owner, ground_.clock.now());
+    const Attributes attributes = new_attributes(Kind::folder, mode, owner, ground_.clock.now());
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
-    return made(folder, {.name = std::string(name),
-                         .attributes = attributes,
-                         .version = std::move(version)});
+    return made(
+        folder,
+        {.name = std::string(name), .attributes = attributes, .version = std::move(version)});
 }
 
 Result<Answered> FileSystem::symlink(NodeId folder, std::string_view name, std::string_view target,
                                      const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, false, call));
     if (target.size() > symlink_bytes_max) return fail(Code::key_too_long);
-    const Attributes attributes =
-        new_attributes(Kind::symlink, 0777, owner, ground_.clock.now());
+    const Attributes attributes = new_attributes(Kind::symlink, 0777, owner, ground_.clock.now());
     TRY(ObjectVersion version, put_new(key, attributes, target, call));
-    return made(folder, {.name = std::string(name),
-                         .attributes = attributes,
-                         .version = std::move(version)});
+    return made(
+        folder,
+        {.name = std::string(name), .attributes = attributes, .version = std::move(version)});
 }
 
 }  // namespace weir::mount

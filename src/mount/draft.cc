@@ -133,8 +133,7 @@ Result<void> Draft::write_some(std::uint64_t offset, std::span<const std::byte> 
 void Draft::note_write(DraftBytes& bytes, Span span) {
     {
         const MutexLock lock(mutex_);
-        state_.metadata.attributes.mtime = state_.metadata.attributes.ctime =
-            ground_.clock.now();
+        state_.metadata.attributes.mtime = state_.metadata.attributes.ctime = ground_.clock.now();
         state_.metadata.mtime_given = false;
     }
     std::shared_ptr<PartUploader> uploader;
@@ -211,8 +210,7 @@ Result<void> Draft::truncate(std::uint64_t size_bytes) {
     if (size_bytes <= ground_.limits.part_bytes) drop_upload();
     const MutexLock lock(mutex_);
     if (size_bytes != before) {
-        state_.metadata.attributes.mtime = state_.metadata.attributes.ctime =
-            ground_.clock.now();
+        state_.metadata.attributes.mtime = state_.metadata.attributes.ctime = ground_.clock.now();
         state_.metadata.mtime_given = false;
     }
     if (uploader_ && size_bytes < before) uploader_->changed_from(plan_.at(size_bytes).number);

@@ -134,7 +134,7 @@ class Draft {
         DraftMetadata metadata;
         bool metadata_changed = false;
         bool discarded = false;
-        bool described = false;  // as it is
+        bool described = false;                       // as it is
         std::optional<std::uint64_t> crc64nvme = {};  // of the last commit
     };
 

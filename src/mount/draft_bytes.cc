@@ -126,8 +126,7 @@ Result<std::size_t> DraftBytes::read(std::uint64_t offset, std::span<std::byte> 
         out = out.first(
             static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_bytes_ - offset)));
         if (offset < base_valid_bytes_)
-            from_base =
-                local_.gaps({offset, std::min(offset + out.size(), base_valid_bytes_)});
+            from_base = local_.gaps({offset, std::min(offset + out.size(), base_valid_bytes_)});
         base = base_;
     }
     const auto part = [&](Span span) {
@@ -215,8 +214,7 @@ Result<void> DraftBytes::fetch(const std::vector<Span>& spans) {
     std::vector<std::byte> buffer;
     for (const Span& span : spans)
         for (std::uint64_t at = span.begin; at < span.end;) {
-            const auto bytes =
-                static_cast<std::size_t>(std::min(span.end - at, draft_piece_bytes));
+            const auto bytes = static_cast<std::size_t>(std::min(span.end - at, draft_piece_bytes));
             buffer.resize(std::max(buffer.size(), bytes));
             const auto piece = std::span(buffer).first(bytes);
             TRY_VOID(base(at, piece));

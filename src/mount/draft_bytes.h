@@ -44,8 +44,7 @@ class DraftBytes {
     std::size_t pieces() const EXCLUDES(mutex_);
 
     // As pread(2) and pwrite(2).
-    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) const
-        EXCLUDES(mutex_);
+    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out) const EXCLUDES(mutex_);
     Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes)
         EXCLUDES(mutex_, filling_);
     // Nobody reads or writes meanwhile.

@@ -67,8 +67,9 @@ Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
     const State now = state();
     const std::shared_ptr<DraftBytes> file = bytes();
     const std::uint64_t size = size_bytes();
-    const bool same_bytes = now.base && (!file || (!file->dirty() && size == now.base->bytes &&
-                                                   file->base_valid_bytes() == size));
+    const bool same_bytes =
+        now.base &&
+        (!file || (!file->dirty() && size == now.base->bytes && file->base_valid_bytes() == size));
     if (same_bytes && !now.replaces) return commit_metadata(now, call);
     if (size > ground_.limits.part_bytes) return commit_parts(now, call);
     drop_upload();
@@ -145,10 +146,8 @@ Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call
     }
     const std::vector<Piece> pieces = this->pieces(state, *file);
     std::optional<PartUploader::Base> base;
-    if (state.base)
-        base = PartUploader::Base{state.key, state.base->etag, state.base->version_id};
-    TRY_VOID(uploader->send(
-        pieces, base, [&](Span span) { return file->fill(span); }, call));
+    if (state.base) base = PartUploader::Base{state.key, state.base->etag, state.base->version_id};
+    TRY_VOID(uploader->send(pieces, base, [&](Span span) { return file->fill(span); }, call));
     Result<PartUploader::Completed> done = complete(*uploader, pieces, state, call);
     if (!done && done.error().code() == Code::precondition_failed && uploader->key() != state.key) {
         // Its old name is somebody else's now: all of it once more, under the new one.
@@ -182,8 +181,8 @@ Result<PartUploader::Completed> Draft::complete(PartUploader& uploader,
     return done;
 }
 
-Result<void> Draft::move(const std::string& from, PartUploader::Completed& done,
-                         const State& state, const client::Call& call) {
+Result<void> Draft::move(const std::string& from, PartUploader::Completed& done, const State& state,
+                         const client::Call& call) {
     const client::WriteConditions conditions = conditions_of(state.base, state.replaces);
     const Result<void> renamed = ground_.client.rename_object({.bucket = ground_.bucket,
                                                                .key = state.key,

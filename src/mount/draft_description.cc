@@ -19,8 +19,8 @@ std::optional<std::uint64_t> number(std::string_view text) {
 }
 
 // One name, and where its value is kept while it is read.
-Result<void> read_field(DraftDescription& description, ObjectVersion& base,
-                        const std::string& name, const std::string& value) {
+Result<void> read_field(DraftDescription& description, ObjectVersion& base, const std::string& name,
+                        const std::string& value) {
     client::ObjectHeaders& headers = description.metadata.headers;
     if (name.starts_with(metadata_prefix)) {
         headers.metadata[name.substr(metadata_prefix.size())] = value;
@@ -81,8 +81,8 @@ Result<DraftDescription> read_description(const cache::WriteInfo& info) {
         return fail(Code::corrupt, "a written file's description says more of its base than is");
     if (!base.etag.empty()) description.base = std::move(base);
     // The times are those of the metadata, or of when it was made.
-    description.metadata.attributes = attributes_of(description.metadata.headers.metadata,
-                                                    Kind::file, info.created_at, {});
+    description.metadata.attributes =
+        attributes_of(description.metadata.headers.metadata, Kind::file, info.created_at, {});
     description.metadata.mtime_given = description.metadata.headers.metadata.contains("mtime");
     return description;
 }

@@ -33,10 +33,9 @@ class Drafts : public ::testing::Test {
     std::unique_ptr<Draft> draft(const std::string& key,
                                  std::optional<ObjectVersion> base = std::nullopt) {
         const bool known = !base;
-        return std::make_unique<Draft>(ground,
-                                       DraftStart{.key = key,
-                                                  .base = std::move(base),
-                                                  .metadata = {.headers_known = known}});
+        return std::make_unique<Draft>(
+            ground,
+            DraftStart{.key = key, .base = std::move(base), .metadata = {.headers_known = known}});
     }
     // The object as it is, to be written on.
     ObjectVersion version(const std::string& key) {
@@ -62,23 +61,22 @@ class Drafts : public ::testing::Test {
     }
     static std::string read(Draft& draft, std::uint64_t offset, std::uint64_t bytes) {
         std::string out(static_cast<std::size_t>(bytes), 'x');
-        const Result<std::size_t> got =
-            draft.read(offset, std::as_writable_bytes(std::span(out)));
+        const Result<std::size_t> got = draft.read(offset, std::as_writable_bytes(std::span(out)));
         EXPECT_TRUE(got) << got.error().describe();
         out.resize(got.value_or(0));
         return out;
     }
     ReadBase reader(const std::string& key, const ObjectVersion& version) {
-        return [this, key, version](std::uint64_t offset,
-                                    std::span<std::byte> out) -> Result<void> {
-            TRY_VOID(store.client().get_object({.bucket = bucket,
-                                                .key = key,
-                                                .version_id = version.version_id,
-                                                .if_match = version.etag,
-                                                .range = client::ByteSpan{offset, out.size()}},
-                                               client::Destination{out, nullptr}));
-            return Result<void>();
-        };
+        return
+            [this, key, version](std::uint64_t offset, std::span<std::byte> out) -> Result<void> {
+                TRY_VOID(store.client().get_object({.bucket = bucket,
+                                                    .key = key,
+                                                    .version_id = version.version_id,
+                                                    .if_match = version.etag,
+                                                    .range = client::ByteSpan{offset, out.size()}},
+                                                   client::Destination{out, nullptr}));
+                return Result<void>();
+            };
     }
 
     unsigned seed = 0;
@@ -265,8 +263,7 @@ TEST_F(Drafts, MetadataOfItsOwnTime) {
     EXPECT_EQ(large.headers.metadata.at("mode"), std::to_string(0100640));
     EXPECT_EQ(large.headers.metadata.at("mtime"), "1700000000.000000005");
 
-    file->change_metadata(
-        [](DraftMetadata& metadata) { metadata.attributes.permissions = 0600; });
+    file->change_metadata([](DraftMetadata& metadata) { metadata.attributes.permissions = 0600; });
     commit(*file);
     EXPECT_EQ(store.head(bucket, "meta").headers.metadata.at("mode"), std::to_string(0100600));
     EXPECT_EQ(store.head(bucket, "meta").etag, file->version()->etag);
@@ -383,8 +380,8 @@ TEST_F(Drafts, IsTheFileThatAStringIs) {
             case 3: {
                 const Span span{offset(), offset() + 10'000};
                 ASSERT_TRUE(file->zero(span));
-                for (std::uint64_t i = span.begin; i < std::min<std::uint64_t>(span.end, all.size());
-                     ++i)
+                for (std::uint64_t i = span.begin;
+                     i < std::min<std::uint64_t>(span.end, all.size()); ++i)
                     all[i] = '\0';
                 break;
             }

@@ -222,12 +222,13 @@ void Drafts::give_up(NodeId node, Draft& draft) {
     }
     const Result<void> kept = draft.keep_for_recovery();
     if (kept)
-        environs_.ground.log.error("{} is not in the store; what was written is kept: weir mount "
-                                   "--recover {}",
-                                   draft.key(), draft.recovery_id());
+        environs_.ground.log.error(
+            "{} is not in the store; what was written is kept: weir mount "
+            "--recover {}",
+            draft.key(), draft.recovery_id());
     else
-        environs_.ground.log.error("{} is not in the store, and could not be kept: {}",
-                                   draft.key(), kept.error().describe());
+        environs_.ground.log.error("{} is not in the store, and could not be kept: {}", draft.key(),
+                                   kept.error().describe());
     if (!forget(node, draft)) return;
     if (on_settled_) on_settled_(node, false);
     // A file that the store never had is none without its bytes.
@@ -258,14 +259,13 @@ std::size_t Drafts::drain(std::chrono::milliseconds time) {
     for (const auto& [node, draft] : all) {
         const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(
             end - std::chrono::steady_clock::now());
-        if (rest.count() > 0 &&
-            commit_now(node, *draft, {.interrupt = nullptr, .timeout = rest}))
+        if (rest.count() > 0 && commit_now(node, *draft, {.interrupt = nullptr, .timeout = rest}))
             continue;
         ++left;
         const Result<void> kept = draft->keep_for_recovery();
-        environs_.ground.log.error("{} is not in the store; {}", draft->key(),
-                                   kept ? "what was written is kept: weir mount --recover"
-                                        : kept.error().describe());
+        environs_.ground.log.error(
+            "{} is not in the store; {}", draft->key(),
+            kept ? "what was written is kept: weir mount --recover" : kept.error().describe());
     }
     return left;
 }

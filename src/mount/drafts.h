@@ -96,9 +96,9 @@ class Drafts {
     struct Written {
         std::shared_ptr<Draft> draft;
         std::size_t opens = 0;
-        bool queued = false;            // for a commit in the background
+        bool queued = false;                // for a commit in the background
         std::optional<Error> failure = {};  // that nobody was told yet
-        bool failed = false;            // the last commit
+        bool failed = false;                // the last commit
     };
 
     Result<std::shared_ptr<Draft>> begin(NodeId node) REQUIRES(mutex_);

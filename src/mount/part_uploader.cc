@@ -142,10 +142,8 @@ Result<std::string> PartUploader::upload_id(const client::Call& call) {
     const MutexLock lock(creating_);
     if (upload_id_.empty()) {
         TRY(client::CreateUploadReply created,
-            client_.create_upload({.bucket = target_.bucket,
-                                   .key = target_.key,
-                                   .headers = target_.headers},
-                                  call));
+            client_.create_upload(
+                {.bucket = target_.bucket, .key = target_.key, .headers = target_.headers}, call));
         upload_id_ = std::move(created.upload_id);
     }
     return upload_id_;

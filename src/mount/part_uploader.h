@@ -75,8 +75,8 @@ class PartUploader {
                       const Fill& fill, const client::Call& call) EXCLUDES(mutex_);
     // After send() of the same pieces.
     Result<Completed> complete(const std::vector<Piece>& pieces,
-                               const client::WriteConditions& conditions,
-                               const client::Call& call) EXCLUDES(mutex_);
+                               const client::WriteConditions& conditions, const client::Call& call)
+        EXCLUDES(mutex_);
     // Ends what goes in the background; nothing reads the file any more when it returns.
     void stop() EXCLUDES(mutex_);
     // After stop(), best effort: rules of the bucket abort what is left behind.

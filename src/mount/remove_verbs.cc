@@ -13,14 +13,12 @@ Result<void> FileSystem::put_marker(const NodeInfo& folder, const Attributes& at
     const std::string key = ground_.store.folder_key(path);
     if (!key.empty()) {
         TRY(client::ObjectHeaders headers, object_headers({.attributes = attributes}));
-        TRY(client::PutObjectReply put, ground_.store.client.put_object(
-                                            {.bucket = ground_.store.bucket,
-                                             .key = key,
-                                             .headers = std::move(headers)},
-                                            client::Source(), call));
+        TRY(client::PutObjectReply put,
+            ground_.store.client.put_object(
+                {.bucket = ground_.store.bucket, .key = key, .headers = std::move(headers)},
+                client::Source(), call));
         TRY_VOID(ground_.tree.set_version(
-            folder.id,
-            {.etag = std::move(put.etag), .version_id = std::move(put.version_id)}));
+            folder.id, {.etag = std::move(put.etag), .version_id = std::move(put.version_id)}));
     }
     return ground_.tree.set_attributes(folder.id, attributes);
 }
@@ -79,11 +77,8 @@ Result<void> FileSystem::rmdir(NodeId folder, std::string_view name, const clien
         if (object.key != key) return fail(Code::folder_not_empty);
     TRY_VOID(keep_folder(folder, call));
     if (!keys.objects.empty())
-        TRY_VOID(ground_.store.client.delete_object({.bucket = ground_.store.bucket,
-                                                     .key = key,
-                                                     .version_id = {},
-                                                     .if_match = {}},
-                                                    call));
+        TRY_VOID(ground_.store.client.delete_object(
+            {.bucket = ground_.store.bucket, .key = key, .version_id = {}, .if_match = {}}, call));
     return ground_.tree.remove(folder, name);
 }
 

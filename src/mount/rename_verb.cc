@@ -70,8 +70,7 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
     if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
     TRY_VOID(keep_folder(folder, call));
     const Moving moving(ground_.tree, renaming.node.id);
-    TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call)
-                                    : rename_file(renaming, call));
+    TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call) : rename_file(renaming, call));
     return ground_.tree.rename(folder, name, to_folder, to_name);
 }
 
@@ -98,21 +97,21 @@ Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Cal
 Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
                                         const client::Call& call) {
     ObjectVersion left;
-    TRY_VOID(draft.rename(
-        {.key = renaming.to_key,
-         .replaces = renaming.replaces,
-         .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
-             TRY(left, move_object(renaming, version, call));
-             return left;
-         },
-         .drop = [&](const ObjectVersion& version) -> Result<void> {
-             TRY_VOID(ground_.store.client.delete_object({.bucket = ground_.store.bucket,
-                                                          .key = renaming.key,
-                                                          .version_id = {},
-                                                          .if_match = version.etag},
-                                                         call));
-             return {};
-         }}));
+    TRY_VOID(draft.rename({.key = renaming.to_key,
+                           .replaces = renaming.replaces,
+                           .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
+                               TRY(left, move_object(renaming, version, call));
+                               return left;
+                           },
+                           .drop = [&](const ObjectVersion& version) -> Result<void> {
+                               TRY_VOID(ground_.store.client.delete_object(
+                                   {.bucket = ground_.store.bucket,
+                                    .key = renaming.key,
+                                    .version_id = {},
+                                    .if_match = version.etag},
+                                   call));
+                               return {};
+                           }}));
     return ground_.tree.set_version(renaming.node.id, left);
 }
 
@@ -185,12 +184,10 @@ Result<void> FileSystem::move_folder(const Renaming& renaming, const client::Cal
     if (renamed || !has_no_rename(renamed.error())) return renamed;
     // Any other store: an empty folder is one object; for the rest mv(1) copies.
     TRY(const client::ListObjectsReply keys,
-        ground_.store.client.list_objects({.bucket = bucket, .prefix = from, .max_keys = 2},
-                                          call));
+        ground_.store.client.list_objects({.bucket = bucket, .prefix = from, .max_keys = 2}, call));
     for (const client::ListedObject& object : keys.objects)
         if (object.key != from) return fail(Code::other_device);
-    TRY(client::ObjectHeaders headers,
-        object_headers({.attributes = renaming.node.attributes}));
+    TRY(client::ObjectHeaders headers, object_headers({.attributes = renaming.node.attributes}));
     TRY_VOID(ground_.store.client.put_object({.bucket = bucket,
                                               .key = to,
                                               .headers = std::move(headers),

@@ -115,7 +115,8 @@ class Tree {
                         std::string_view to_name) EXCLUDES(mutex_);
     // Around a rename in the store, which the journal may tell of before it has returned.
     void set_moving(NodeId id, bool moving) EXCLUDES(mutex_);
-    // What the store has under the node's name is to be asked again. For the kernel: what to forget.
+    // What the store has under the node's name is to be asked again. For the kernel: what to
+    // forget.
     std::vector<Replaced> distrust(NodeId id) EXCLUDES(mutex_);
     // For a node that the kernel reads by passthrough and that is to have other bytes: from here on
     // its name is another node, with the same attributes, version and draft. Tell the kernel.

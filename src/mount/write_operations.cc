@@ -122,15 +122,13 @@ void fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* file) {
 }
 
 // What makes and removes names is in the store when it returns.
-void fsyncdir(fuse_req_t request, fuse_ino_t, int, fuse_file_info*) {
-    fuse_reply_err(request, 0);
-}
+void fsyncdir(fuse_req_t request, fuse_ino_t, int, fuse_file_info*) { fuse_reply_err(request, 0); }
 
 void fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
                fuse_file_info* file) {
-    reply(request, answers_of(request).file_system->fallocate(
-                       file->fh, mode, static_cast<std::uint64_t>(offset),
-                       static_cast<std::uint64_t>(length)));
+    reply(request, answers_of(request).file_system->fallocate(file->fh, mode,
+                                                              static_cast<std::uint64_t>(offset),
+                                                              static_cast<std::uint64_t>(length)));
 }
 
 UnixNanos nanos_of(const timespec& time) {
@@ -139,8 +137,7 @@ UnixNanos nanos_of(const timespec& time) {
            static_cast<UnixNanos>(time.tv_nsec);
 }
 
-void setattr(fuse_req_t request, fuse_ino_t node, struct stat* wanted, int which,
-             fuse_file_info*) {
+void setattr(fuse_req_t request, fuse_ino_t node, struct stat* wanted, int which, fuse_file_info*) {
     Answers& answers = answers_of(request);
     FileSystem::Change change;
     if ((which & FUSE_SET_ATTR_MODE) != 0)

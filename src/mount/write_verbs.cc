@@ -11,9 +11,7 @@ namespace weir::mount {
 
 FileSystem::FileSystem(const Ground& ground)
     : ground_(ground), open_files_(ground.limits.open_files_max) {
-    ground_.drafts.on_settled([this](NodeId node, bool committed) {
-        settled(node, committed);
-    });
+    ground_.drafts.on_settled([this](NodeId node, bool committed) { settled(node, committed); });
 }
 
 Result<void> FileSystem::check_writable() const {
