@@ -68,7 +68,11 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         }
         folder = get(found->second);
         if (folder->moving) return replaced;
-        if (!folder->folder) return replaced;  // keys beneath a file, which is hidden or was one
+        if (!folder->folder) {
+            // Keys beneath a file: a folder that hides it.
+            doubt(*folder, replaced);
+            return replaced;
+        }
     }
     if (!child) {
         told_gone(*folder, path, marker, replaced);
