@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import mounts  # noqa: E402
+
 from weir_server import WeirServer  # noqa: E402
 
 SUITES = pathlib.Path(os.environ.get("WEIR_SUITES", pathlib.Path.home() / ".cache" / "weir-tests"))
@@ -89,9 +90,15 @@ def run_pjdfstest(folder, mounted, only):
         failed = dict(NOT_OK.findall(told.stdout))
         planned = re.search(r"^1\.\.(\d+)", told.stdout, re.MULTILINE)
         if planned and len(failed) + len(OK.findall(told.stdout)) != int(planned.group(1)):
-            bad.append(f"{name}: only {len(failed) + len(OK.findall(told.stdout))} of {planned.group(1)} ran: {told.stderr[-200:]}")
+            bad.append(
+                f"{name}: only {len(failed) + len(OK.findall(told.stdout))} of {planned.group(1)} ran: {told.stderr[-200:]}"
+            )
         bad += [f"{name} {number}: {text.strip()}" for number, text in failed.items() if number not in skip]
-        bad += [f"{name} {number}: passes, though it is excluded" for number in skip - set(failed) if number in OK.findall(told.stdout)]
+        bad += [
+            f"{name} {number}: passes, though it is excluded"
+            for number in skip - set(failed)
+            if number in OK.findall(told.stdout)
+        ]
     return bad, passed
 
 
