@@ -70,6 +70,11 @@ def expanded(numbers):
         yield "all"
 
 
+def shortened(text):
+    """Without the names of 4096 letters."""
+    return re.sub(r"[0-9a-f/]{60,}", "LONG", text.strip())
+
+
 def run_pjdfstest(folder, mounted, only):
     """Each file of tests; its TAP."""
     excluded, bad, passed = exclusions("pjdfstest"), [], 0
@@ -89,9 +94,15 @@ def run_pjdfstest(folder, mounted, only):
         failed = dict(NOT_OK.findall(told.stdout))
         planned = re.search(r"^1\.\.(\d+)", told.stdout, re.MULTILINE)
         if planned and len(failed) + len(OK.findall(told.stdout)) != int(planned.group(1)):
-            bad.append(f"{name}: only {len(failed) + len(OK.findall(told.stdout))} of {planned.group(1)} ran: {told.stderr[-200:]}")
-        bad += [f"{name} {number}: {text.strip()}" for number, text in failed.items() if number not in skip]
-        bad += [f"{name} {number}: passes, though it is excluded" for number in skip - set(failed) if number in OK.findall(told.stdout)]
+            bad.append(
+                f"{name}: only {len(failed) + len(OK.findall(told.stdout))} of {planned.group(1)} ran: {told.stderr[-200:]}"
+            )
+        bad += [f"{name} {number}: {shortened(text)}" for number, text in failed.items() if number not in skip]
+        bad += [
+            f"{name} {number}: passes, though it is excluded"
+            for number in skip - set(failed)
+            if number in OK.findall(told.stdout)
+        ]
     return bad, passed
 
 
@@ -152,7 +163,11 @@ def main():
                 bad, passed = run_xfstests(folder, every, arguments.only)
         finally:
             for each in every:
-                each.stop()
+                if each.process.poll() is None:
+                    each.stop()
+                elif mounts.is_mounted(each.folder):
+                    print(f"the daemon died: {each.process.poll()}\n{each.log()[-2000:]}")
+                    subprocess.run(["umount", "-l", each.folder], check=False)
             server.stop()
     print("\n".join(bad))
     print(f"{passed} passed, {len(bad)} failed")
