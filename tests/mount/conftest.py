@@ -86,7 +86,7 @@ def mount(server, user, tmp_path):
 
     def make(source, *options, name="a"):
         # pytest's own folders are for root alone.
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        for folder in (tmp_path, *tmp_path.parents[:3]):
             if os.geteuid() == 0:
                 folder.chmod(0o755)
         base = tmp_path / name
