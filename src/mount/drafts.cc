@@ -92,11 +92,20 @@ void Drafts::note(NodeId node, const Result<void>& committed) {
     if (committed) found->second.failure.reset();
 }
 
+// Before the writer hears that the store has it not: it may be the last that he hears.
+void Drafts::keep_for_recovery(Draft& draft) const {
+    if (draft.recovery_id().empty()) return;  // there are no bytes, only attributes
+    if (const Result<void> kept = draft.keep_for_recovery(); !kept)
+        environs_.ground.log.error("{} cannot be kept for --recover: {}", draft.key(),
+                                   kept.error().describe());
+}
+
 Result<void> Drafts::commit_now(NodeId node, Draft& draft, const client::Call& call) {
     if (!draft.changed()) return {};
     const Result<ObjectVersion> version = draft.commit(call);
     if (!version) {
         note(node, fail(version.error()));
+        keep_for_recovery(draft);
         return fail(version.error());
     }
     // A node that was removed meanwhile has no version to be told.

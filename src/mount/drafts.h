@@ -102,6 +102,7 @@ class Drafts {
     };
 
     Result<std::shared_ptr<Draft>> begin(NodeId node) REQUIRES(mutex_);
+    void keep_for_recovery(Draft& draft) const;
     Result<void> commit_now(NodeId node, Draft& draft, const client::Call& call) EXCLUDES(mutex_);
     void commit_later(NodeId node) EXCLUDES(mutex_);
     void commit_closed(NodeId node) EXCLUDES(mutex_);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Runs pjdfstest and the generic tests of xfstests that apply on a mount: `posix_suites.py pjdfstest|xfstests`.
 
-They are fetched and built outside of the repository, in $WEIR_SUITES or ~/.cache/weir-tests, at the commits below; needs root,
-git, autoconf, automake, make, a C compiler and perl, for xfstests also its own packages (libacl1-dev, libattr1-dev, xfslibs-dev,
-uuid-dev, libtool, attr, acl). `--source` takes a repository that is here already.
+They are fetched and built outside of the repository, in $WEIR_SUITES or ~/.cache/weir-tests, at the commits below;
+needs root, git, autoconf, automake, make, a C compiler and perl, for xfstests also its own packages (libacl1-dev,
+libattr1-dev, xfslibs-dev, uuid-dev, libtool, attr, acl). `--source` takes a repository that is here already.
 
-What is not expected to pass is listed beside this file, with the reason. Exits with 1 if anything else fails, or if something that
-is listed passes.
+What is not expected to pass is listed beside this file, with the reason. Exits with 1 if anything else fails, or if
+something that is listed passes.
 """
 
 import argparse
@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import mounts  # noqa: E402
+
 from weir_server import WeirServer  # noqa: E402
 
 SUITES = pathlib.Path(os.environ.get("WEIR_SUITES", pathlib.Path.home() / ".cache" / "weir-tests"))
@@ -107,7 +108,7 @@ def run_pjdfstest(folder, mounted, only):
 
 
 def run_xfstests(folder, mounted, only):
-    """The list of tests that apply; xfstests mounts by itself, through mount.weir, so it gets a directory tree of two mounts."""
+    """The list of tests that apply; xfstests mounts by itself, through mount.weir: a directory tree of two mounts."""
     names = [line.split("#")[0].strip() for line in (HERE / "xfstests_list.txt").read_text().splitlines()]
     names = [name for name in names if name and (not only or re.search(only, name))]
     test, scratch = mounted

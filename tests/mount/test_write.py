@@ -435,8 +435,6 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, u
     server = own_server(listen="127.0.0.1:0").start()
     s3 = server.client()
     s3.create_bucket(Bucket="dead-end")
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
     (tmp_path / "m").mkdir()
     mounted = mounts.Mounted(tmp_path / "m", server.client_environment(), "dead-end", user=user).start()
     path = mounted.folder / "file"
