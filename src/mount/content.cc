@@ -13,6 +13,9 @@
 namespace weir::mount {
 namespace {
 
+constexpr std::size_t recent_files_max = 256;
+constexpr std::uint64_t recent_file_bytes_max = MiB;
+constexpr std::uint64_t recent_share = 64;            // of the cache's bytes, one in so many
 constexpr std::chrono::milliseconds wait_slice{100};  // so long an interrupt goes unnoticed
 
 bool changed(const Error& error) {
@@ -226,11 +229,13 @@ Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {
     TRY(const std::string path, tree_.path(node.id));
     const std::string key = store_.key(path);
     std::shared_ptr<Content> content = make(key, node.version);
+    Given given;
     const MutexLock lock(mutex_);
     std::weak_ptr<Content>& held = held_[node.id];
     if (auto other = held.lock())
         if (other->version().same_bytes(node.version) && !other->dropped()) return other;
     held = content;
+    given = keep(content);
     if (held_.size() >= sweep_at_) {
         std::erase_if(held_, [](const auto& each) { return each.second.expired(); });
         sweep_at_ = std::max<std::size_t>(1024, held_.size() * 2);
@@ -244,6 +249,21 @@ void Contents::moved(const std::string& from, const std::string& to) {
         if (const std::shared_ptr<Content> content = held.lock())
             if (const std::string key = content->key(); key.starts_with(from))
                 content->set_key(to + key.substr(from.size()));
+}
+
+Contents::Given Contents::keep(const std::shared_ptr<Content>& content) {
+    Given given;
+    if (!content->entry() || content->bytes() > recent_file_bytes_max) return given;
+    recent_.push_back(content);
+    recent_bytes_ += content->bytes();
+    // The cache cannot evict what is held.
+    const std::uint64_t bytes_max = cache_.usage().bytes_max / recent_share;
+    while (recent_.size() > recent_files_max || recent_bytes_ > bytes_max) {
+        recent_bytes_ -= recent_.front()->bytes();
+        given.push_back(std::move(recent_.front()));
+        recent_.pop_front();
+    }
+    return given;
 }
 
 std::shared_ptr<Content> Contents::held(NodeId node) const {

@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/log.h"
 #include "base/mutex.h"
@@ -99,12 +101,19 @@ class Contents {
 
   private:
     std::shared_ptr<Content> make(const std::string& key, const ObjectVersion& version) const;
+    using Given = std::vector<std::shared_ptr<Content>>;
+    // What is held no longer for it is given up by the caller, without the lock.
+    Given keep(const std::shared_ptr<Content>& content) REQUIRES(mutex_);
 
     const Store& store_;
     Tree& tree_;
     cache::Cache& cache_;
     Log& log_;
     mutable Mutex mutex_;
+    // The last small ones: what was fetched ahead is about to be opened, and what was opened is
+    // often opened again.
+    std::deque<std::shared_ptr<Content>> recent_ GUARDED_BY(mutex_);
+    std::uint64_t recent_bytes_ GUARDED_BY(mutex_) = 0;
     std::unordered_map<NodeId, std::weak_ptr<Content>> held_ GUARDED_BY(mutex_);
     std::size_t sweep_at_ GUARDED_BY(mutex_) = 1024;  // those that nobody holds go then
 };

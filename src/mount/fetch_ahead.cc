@@ -63,12 +63,13 @@ void Fetcher::fetch_ahead(NodeId id) {
     for (const NodeInfo& node : page->nodes) {
         folder.ahead = node.name;
         if (node.attributes.kind != Kind::file || node.draft ||
-            node.version.bytes > limits_.small_file_bytes_max || node.version.bytes == 0)
+            node.version.bytes > limits_.small_file_bytes_max || node.version.bytes == 0 ||
+            complete_.contains(node.id))
             continue;
         queue_.add(Urgency::ahead,
                    std::make_shared<FetchTask>(FetchTask{.folder = id, .name = node.name}));
+        changed_.notify_one();
     }
-    changed_.notify_all();
 }
 
 void Fetcher::prefetch(std::vector<std::string> patterns) {

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr std::size_t complete_max = 65'536;
 constexpr milliseconds wait_slice{2};
 constexpr milliseconds rate_after{100};  // so long a rate is measured before it is believed
 
@@ -104,9 +105,15 @@ Result<void> Fetcher::look_up(FetchTask& task) {
     TRY(std::shared_ptr<Content> content, contents_.of(node));
     const MutexLock lock(mutex_);
     task.end = content->entry() ? content->bytes() : 0;
+    if (content->complete()) note_complete(node.id);
     task.content = std::move(content);
     changed_.notify_all();
     return {};
+}
+
+void Fetcher::note_complete(NodeId node) {
+    if (complete_.size() >= complete_max) complete_.clear();
+    complete_.insert(node);
 }
 
 void Fetcher::later(std::function<void()> errand) {
@@ -156,6 +163,8 @@ void Fetcher::opened(const NodeInfo& node, const std::shared_ptr<Content>& conte
                                               .whole = weights,
                                               .oversized = !fits});
         if (weights) sweep(node, content);
+    } else if (small) {
+        note_complete(node.id);
     } else if (weights) {
         add_siblings(node.parent, numbered_siblings(node.name));
     }

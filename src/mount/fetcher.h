@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/limits.h"
@@ -89,6 +90,7 @@ class Fetcher {
     void sweep(const NodeInfo& node, const std::shared_ptr<Content>& content) REQUIRES(mutex_);
     void add_siblings(NodeId folder, const std::vector<std::string>& names) REQUIRES(mutex_);
     void in_turn(const NodeInfo& node) REQUIRES(mutex_);
+    void note_complete(NodeId node) REQUIRES(mutex_);
     // The next small files of a folder, asked of the listing.
     void fetch_ahead(NodeId folder) EXCLUDES(mutex_);
     void read_index(NodeId folder, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
@@ -110,6 +112,8 @@ class Fetcher {
     std::deque<std::function<void()>> errands_ GUARDED_BY(mutex_);
     std::unordered_map<NodeId, Reading> reading_ GUARDED_BY(mutex_);
     std::unordered_map<NodeId, InTurn> in_turn_ GUARDED_BY(mutex_);
+    // Small files that were seen to be all there, and need not be looked at again.
+    std::unordered_set<NodeId> complete_ GUARDED_BY(mutex_);
     std::vector<std::string> patterns_ GUARDED_BY(mutex_);
     Stats stats_ GUARDED_BY(mutex_);
     bool stopped_ GUARDED_BY(mutex_) = false;

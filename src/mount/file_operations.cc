@@ -54,6 +54,7 @@ namespace {
 wire::OpenOut open_out(const Opened& opened) {
     wire::OpenOut out{.handle = opened.handle, .open_flags = 0, .backing_id = opened.backing};
     if (opened.direct_io) out.open_flags |= wire::open_direct_io;
+    if (opened.no_flush) out.open_flags |= wire::open_no_flush;
     if (opened.parallel_direct_writes) out.open_flags |= wire::open_parallel_direct_writes;
     if (opened.backing != 0) {
         out.open_flags |= wire::open_passthrough;

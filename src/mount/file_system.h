@@ -51,6 +51,7 @@ struct Opened {
     bool direct_io = false;
     bool keep_cache = false;
     bool parallel_direct_writes = false;
+    bool no_flush = false;  // close(2) has nothing to tell
 };
 
 // Who makes something.

@@ -34,13 +34,16 @@ Result<Opened> FileSystem::open_to_read(const NodeInfo& node, int flags, const c
         return std::unexpected(handle.error());
     }
     opened.handle = *handle;
+    opened.no_flush = true;
     return opened;
 }
 
 Opened FileSystem::count_open(NodeId id, const Content& content) {
     const MutexLock lock(modes_mutex_);
     KernelMode& mode = modes_[id];
-    if (mode.passthrough == 0 && mode.cached == 0 && ground_.kernel.passthrough() &&
+    // Handing a small file over, and taking it back, costs more than reading it once.
+    const bool large = content.bytes() > ground_.limits.small_file_bytes_max;
+    if (mode.passthrough == 0 && mode.cached == 0 && large && ground_.kernel.passthrough() &&
         content.complete() && !ground_.drafts.of(id)) {
         const Result<int> descriptor = content.entry()->descriptor();
         if (descriptor) mode.backing = ground_.kernel.open_backing(*descriptor);

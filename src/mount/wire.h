@@ -63,6 +63,7 @@ inline constexpr std::uint32_t init2_passthrough = 1U << 5;  // bit 37
 inline constexpr std::uint32_t minor_with_passthrough = 40;
 inline constexpr std::uint32_t open_direct_io = 1U << 0;
 inline constexpr std::uint32_t open_keep_cache = 1U << 1;
+inline constexpr std::uint32_t open_no_flush = 1U << 5;
 inline constexpr std::uint32_t open_parallel_direct_writes = 1U << 6;
 inline constexpr std::uint32_t open_passthrough = 1U << 7;
 inline constexpr unsigned long backing_open = _IOW(229, 1, BackingMap);
