@@ -1,7 +1,9 @@
 #include "mount/mount.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/mutex.h"
@@ -42,6 +44,16 @@ Result<void> look_at_bucket(const Store& store) {
                                                        page.error().message())));
 }
 
+// Each file that waits for its commit holds a descriptor; half of them are for others.
+DraftLimits limits_of_drafts() {
+    DraftLimits limits;
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
+        limits.closed_files_max =
+            std::min<std::size_t>(limits.closed_files_max, descriptors.rlim_cur / 2);
+    return limits;
+}
+
 SessionOptions session_options(const MountOptions& options, const Store& store) {
     return {.folder = options.folder,
             .source = fmt::format("weir:{}{}{}", store.bucket, store.prefix.empty() ? "" : "/",
@@ -70,7 +82,7 @@ struct Mount::State {
     const MountOptions options;
     const Environs environs;
     const Store store;
-    const DraftLimits draft_limits;
+    const DraftLimits draft_limits = limits_of_drafts();
     Freshness freshness;
     io::BlockingPool uploads{draft_limits.upload_threads_max, draft_limits.upload_queue_max};
     client::Transfers transfers{store.client, uploads};
