@@ -122,8 +122,9 @@ class Draft {
     // What the cache calls the file; empty if there is none.
     std::string recovery_id() const EXCLUDES(mutex_);
 
-    // For tests and metrics.
+    // For tests and status.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
+    std::uint64_t bytes_sent() const EXCLUDES(mutex_);
 
   private:
     struct State {
@@ -143,6 +144,7 @@ class Draft {
     // Made if it is missing.
     Result<std::shared_ptr<DraftBytes>> bytes_to_write() EXCLUDES(mutex_);
     Result<std::shared_ptr<DraftBytes>> make_bytes() REQUIRES(mutex_);
+    Result<void> describe(DraftBytes& bytes) EXCLUDES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
     // Where a part is whole, and not the only one.

@@ -13,13 +13,17 @@ constexpr std::chrono::seconds retry_after{10};
 
 Drafts::Drafts(const Environs& environs)
     : environs_(environs),
-      committers_(environs.limits.commit_threads_max, environs.limits.closed_files_max) {
+      closed_({.threads_max = environs.limits.commit_threads_max,
+               .waiting_max = environs.limits.closed_files_max,
+               .quiet = std::chrono::milliseconds(environs.limits.commit_quiet_ms),
+               .delay_max = std::chrono::milliseconds(environs.limits.commit_delay_ms)},
+              [this](NodeId node) { commit_closed(node); }) {
     if (environs_.async_close) retrying_ = std::thread([this] { retry(); });
 }
 
 Drafts::~Drafts() {
     stop_.interrupt();
-    committers_.stop();
+    closed_.stop();
     if (retrying_.joinable()) retrying_.join();
 }
 
@@ -84,7 +88,6 @@ Result<std::shared_ptr<Draft>> Drafts::open_new(const NodeInfo& node, DraftStart
 }
 
 void Drafts::note(NodeId node, const Result<void>& committed) {
-    ++(committed ? commits_ : failures_);
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
     if (found == written_.end()) return;
@@ -144,7 +147,7 @@ void Drafts::commit_later(NodeId node) {
         const auto found = written_.find(node);
         if (found == written_.end() || std::exchange(found->second.queued, true)) return;
     }
-    if (committers_.submit([this, node] { commit_closed(node); })) return;
+    if (closed_.add(node)) return;
     // As many wait as may: whoever closes one more waits for it.
     commit_closed(node);
 }
@@ -214,19 +217,30 @@ void Drafts::close(NodeId node) {
 }
 
 void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
-    if (draft->changed()) return give_up(node, *draft);
+    if (draft->changed()) {
+        bool failed = false;
+        {
+            const MutexLock lock(mutex_);
+            const auto found = written_.find(node);
+            if (found == written_.end() || found->second.opens > 0) return;
+            failed = found->second.failed;
+        }
+        // Whoever has changed it meanwhile settles it.
+        if (failed) give_up(node, *draft);
+        return;
+    }
     // Without room it is fetched when somebody reads it.
     const Result<void> kept = draft->keep();
     if (!kept)
         environs_.ground.log.debug("{} is not kept in the cache: {}", draft->key(),
                                    kept.error().describe());
-    if (forget(node, *draft) && on_settled_) on_settled_(node, true);
+    if (forget(node, *draft, false) && on_settled_) on_settled_(node, true);
 }
 
 void Drafts::give_up(NodeId node, Draft& draft) {
     if (draft.recovery_id().empty() && draft.version()) {
         // Attributes that the caller was told are not set.
-        if (forget(node, draft) && on_settled_) on_settled_(node, false);
+        if (forget(node, draft, true) && on_settled_) on_settled_(node, false);
         return;
     }
     const Result<void> kept = draft.keep_for_recovery();
@@ -238,7 +252,7 @@ void Drafts::give_up(NodeId node, Draft& draft) {
     else
         environs_.ground.log.error("{} is not in the store, and could not be kept: {}", draft.key(),
                                    kept.error().describe());
-    if (!forget(node, draft)) return;
+    if (!forget(node, draft, true)) return;
     if (on_settled_) on_settled_(node, false);
     // A file that the store never had is none without its bytes.
     const Result<NodeInfo> left = environs_.tree.node(node);
@@ -246,10 +260,11 @@ void Drafts::give_up(NodeId node, Draft& draft) {
         static_cast<void>(environs_.tree.remove(left->parent, left->name));
 }
 
-bool Drafts::forget(NodeId node, const Draft& draft) {
+bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
-    if (found == written_.end() || found->second.draft.get() != &draft || found->second.opens > 0)
+    if (found == written_.end() || found->second.draft.get() != &draft || found->second.opens > 0 ||
+        found->second.queued || draft.changed() != changed)
         return false;
     static_cast<void>(environs_.tree.set_draft(node, nullptr));
     written_.erase(found);
@@ -259,6 +274,7 @@ bool Drafts::forget(NodeId node, const Draft& draft) {
 
 std::size_t Drafts::drain(std::chrono::milliseconds time) {
     const auto end = std::chrono::steady_clock::now() + time;
+    closed_.hurry();
     std::vector<std::pair<NodeId, std::shared_ptr<Draft>>> all;
     {
         const MutexLock lock(mutex_);
@@ -279,19 +295,24 @@ std::size_t Drafts::drain(std::chrono::milliseconds time) {
     return left;
 }
 
-Drafts::Stats Drafts::stats() const {
-    Stats stats{.commits = commits_.load(), .failures = failures_.load()};
-    std::vector<std::pair<std::shared_ptr<Draft>, Error>> failed;
+std::vector<Drafts::Progress> Drafts::progress(std::size_t files_max) const {
+    std::vector<std::pair<std::shared_ptr<Draft>, std::optional<Error>>> all;
     {
         const MutexLock lock(mutex_);
-        for (const auto& [node, written] : written_) {
-            ++(written.opens > 0 ? stats.open : stats.waiting);
-            if (written.failure) failed.emplace_back(written.draft, *written.failure);
-        }
+        for (const auto& [node, written] : written_)
+            all.emplace_back(written.draft, written.failure);
     }
-    for (const auto& [draft, error] : failed)
-        stats.failed.push_back({draft->key(), error.describe(), draft->recovery_id()});
-    return stats;
+    std::vector<Progress> progress;
+    for (const auto& [draft, failure] : all) {
+        if (progress.size() >= files_max) break;
+        if (!draft->changed()) continue;
+        progress.push_back(
+            {.key = draft->key(), .sent_bytes = draft->bytes_sent(), .bytes = draft->size_bytes()});
+        if (failure)
+            progress.back().problem =
+                fmt::format("{}; kept as {}", failure->describe(), draft->recovery_id());
+    }
+    return progress;
 }
 
 }  // namespace weir::mount

@@ -1,7 +1,9 @@
 #include "mount/mount.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/mutex.h"
@@ -22,6 +24,8 @@
 namespace weir::mount {
 namespace {
 
+constexpr std::size_t status_files_max = 1000;  // that are being written, as told
+
 // What is read as it was then does not change.
 constexpr std::chrono::hours past_ttl{24 * 365};
 
@@ -38,6 +42,16 @@ Result<void> look_at_bucket(const Store& store) {
     if (page) return {};
     return fail(Error(page.error().code(), fmt::format("{} cannot be mounted: {}", store.bucket,
                                                        page.error().message())));
+}
+
+// Each file that waits for its commit holds a descriptor; half of them are for others.
+DraftLimits limits_of_drafts() {
+    DraftLimits limits;
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
+        limits.closed_files_max =
+            std::min<std::size_t>(limits.closed_files_max, descriptors.rlim_cur / 2);
+    return limits;
 }
 
 SessionOptions session_options(const MountOptions& options, const Store& store) {
@@ -68,7 +82,7 @@ struct Mount::State {
     const MountOptions options;
     const Environs environs;
     const Store store;
-    const DraftLimits draft_limits;
+    const DraftLimits draft_limits = limits_of_drafts();
     Freshness freshness;
     io::BlockingPool uploads{draft_limits.upload_threads_max, draft_limits.upload_queue_max};
     client::Transfers transfers{store.client, uploads};
@@ -248,6 +262,15 @@ MountStatus Mount::status() const {
         status.fetching.push_back({.path = each.key.substr(state.store.prefix.size()),
                                    .done_bytes = each.done_bytes,
                                    .bytes = each.bytes});
+    for (const Drafts::Progress& each : state.drafts->progress(status_files_max)) {
+        const std::string path = each.key.substr(state.store.prefix.size());
+        status.writing.push_back(
+            {.path = path, .done_bytes = each.sent_bytes, .bytes = each.bytes});
+        if (!each.problem.empty())
+            status.problems.push_back({.path = path, .problem = each.problem});
+    }
+    const auto abandoned = state.environs.cache.abandoned_writes();
+    if (abandoned) status.abandoned_writes = abandoned->size();
     return status;
 }
 

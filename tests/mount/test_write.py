@@ -1,6 +1,7 @@
 """What is written through a mount is in the bucket when close(2), fsync(2) or the call itself returns."""
 
 import errno
+import json
 import mmap
 import os
 import random
@@ -10,7 +11,10 @@ import subprocess
 import threading
 import time
 
+import mounts
 import pytest
+
+from weir_server import BINARY
 
 MIB = 1 << 20
 
@@ -429,14 +433,13 @@ def test_threads_write_one_file(root, get):
     assert get("shared") == body
 
 
-def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, user):
-    import mounts
-
+def test_a_dead_endpoint_is_an_error_and_its_return_none(request, own_server, tmp_path, user):
     server = own_server(listen="127.0.0.1:0").start()
     s3 = server.client()
     s3.create_bucket(Bucket="dead-end")
     (tmp_path / "m").mkdir()
     mounted = mounts.Mounted(tmp_path / "m", server.client_environment(), "dead-end", user=user).start()
+    request.addfinalizer(mounted.stop)
     path = mounted.folder / "file"
     file = open(path, "wb", buffering=0)
     file.write(b"first")
@@ -467,7 +470,6 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, u
     mounted.start()
     assert path.read_bytes() == b"first and second"
     assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
-    mounted.stop()
 
 
 def test_a_full_cache_is_an_error(mount, s3, bucket):
@@ -520,6 +522,24 @@ def test_close_may_be_asynchronous(mount, s3, bucket):
     assert sorted(item["Key"] for item in listed) == sorted([*expected, "synced"])
     for name, body in expected.items():
         assert s3.get_object(Bucket=bucket, Key=name)["Body"].read() == body
+
+
+def test_status_tells_what_is_written(mount, s3, bucket):
+    mounted = mount(bucket)
+
+    def status():
+        told = subprocess.run([BINARY, "mount", "status", mounted.folder, "--json"], check=True, capture_output=True, text=True)
+        return json.loads(told.stdout)
+
+    with open(mounted.folder / "file", "wb", buffering=0) as file:
+        file.write(b"first")
+        os.fsync(file.fileno())
+        file.write(b"second")
+        s3.put_object(Bucket=bucket, Key="file", Body=b"theirs")
+        with pytest.raises(OSError):
+            os.fsync(file.fileno())
+        assert "file" in json.dumps(status())
+        os.unlink(mounted.folder / "file")
 
 
 def test_a_read_only_mount_refuses(mount, s3, bucket):
