@@ -120,6 +120,8 @@ Result<void> Draft::write_some(std::uint64_t offset, std::span<const std::byte> 
     if (bytes.empty()) return {};
     TRY(const std::shared_ptr<DraftBytes> file, bytes_to_write());
     const Span span{offset, offset + bytes.size()};
+    // What follows a commit is described by that, not by what was there before.
+    TRY_VOID(describe(*file));
     TRY_VOID(file->write(offset, bytes));
     if (file->pieces() > ground_.limits.pieces_max) {
         Span slot = plan_.at(offset).span;
@@ -257,26 +259,36 @@ Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& er
 }
 
 Result<void> Draft::describe() {
+    const Gate::Pass pass(reading_);
     TRY(const std::shared_ptr<DraftBytes> bytes, bytes_to_write());
+    return describe(*bytes);
+}
+
+Result<void> Draft::describe(DraftBytes& bytes) {
+    {
+        const MutexLock lock(mutex_);
+        if (state_.described) return {};
+    }
     const State now = state();
-    if (now.described) return {};
     TRY(cache::WriteInfo info, write_info({.endpoint = ground_.client.endpoint().url(),
                                            .bucket = ground_.bucket,
                                            .key = now.key,
                                            .base = now.base,
-                                           .base_valid_bytes = bytes->base_valid_bytes(),
+                                           .base_valid_bytes = bytes.base_valid_bytes(),
                                            .replaces = now.replaces,
                                            .metadata = now.metadata,
-                                           .created_at = bytes->file().info().created_at}));
-    TRY_VOID(bytes->file().set_info(std::move(info)));
+                                           .created_at = bytes.file().info().created_at}));
+    TRY_VOID(bytes.file().set_info(std::move(info)));
     const MutexLock lock(mutex_);
     state_.described = true;
     return {};
 }
 
 Result<void> Draft::keep_for_recovery() {
-    TRY_VOID(describe());
-    return bytes()->file().sync();
+    const Gate::Pass pass(reading_);
+    TRY(const std::shared_ptr<DraftBytes> bytes, bytes_to_write());
+    TRY_VOID(describe(*bytes));
+    return bytes->file().sync();
 }
 
 Result<void> Draft::keep() {

@@ -205,19 +205,30 @@ void Drafts::close(NodeId node) {
 }
 
 void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
-    if (draft->changed()) return give_up(node, *draft);
+    if (draft->changed()) {
+        bool failed = false;
+        {
+            const MutexLock lock(mutex_);
+            const auto found = written_.find(node);
+            if (found == written_.end() || found->second.opens > 0) return;
+            failed = found->second.failed;
+        }
+        // Whoever has changed it meanwhile settles it.
+        if (failed) give_up(node, *draft);
+        return;
+    }
     // Without room it is fetched when somebody reads it.
     const Result<void> kept = draft->keep();
     if (!kept)
         environs_.ground.log.debug("{} is not kept in the cache: {}", draft->key(),
                                    kept.error().describe());
-    if (forget(node, *draft) && on_settled_) on_settled_(node, true);
+    if (forget(node, *draft, false) && on_settled_) on_settled_(node, true);
 }
 
 void Drafts::give_up(NodeId node, Draft& draft) {
     if (draft.recovery_id().empty() && draft.version()) {
         // Attributes that the caller was told are not set.
-        if (forget(node, draft) && on_settled_) on_settled_(node, false);
+        if (forget(node, draft, true) && on_settled_) on_settled_(node, false);
         return;
     }
     const Result<void> kept = draft.keep_for_recovery();
@@ -229,7 +240,7 @@ void Drafts::give_up(NodeId node, Draft& draft) {
     else
         environs_.ground.log.error("{} is not in the store, and could not be kept: {}", draft.key(),
                                    kept.error().describe());
-    if (!forget(node, draft)) return;
+    if (!forget(node, draft, true)) return;
     if (on_settled_) on_settled_(node, false);
     // A file that the store never had is none without its bytes.
     const Result<NodeInfo> left = environs_.tree.node(node);
@@ -237,10 +248,11 @@ void Drafts::give_up(NodeId node, Draft& draft) {
         static_cast<void>(environs_.tree.remove(left->parent, left->name));
 }
 
-bool Drafts::forget(NodeId node, const Draft& draft) {
+bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
-    if (found == written_.end() || found->second.draft.get() != &draft || found->second.opens > 0)
+    if (found == written_.end() || found->second.draft.get() != &draft ||
+        found->second.opens > 0 || found->second.queued || draft.changed() != changed)
         return false;
     static_cast<void>(environs_.tree.set_draft(node, nullptr));
     written_.erase(found);

@@ -110,8 +110,8 @@ class Drafts {
     // recovery.
     void settle(NodeId node, const std::shared_ptr<Draft>& draft) EXCLUDES(mutex_);
     void give_up(NodeId node, Draft& draft) EXCLUDES(mutex_);
-    // False if somebody opened it meanwhile.
-    bool forget(NodeId node, const Draft& draft) EXCLUDES(mutex_);
+    // False if somebody opened it meanwhile, or it is not as it was.
+    bool forget(NodeId node, const Draft& draft, bool changed) EXCLUDES(mutex_);
     void retry() EXCLUDES(mutex_);
 
     const Environs environs_;

@@ -123,6 +123,7 @@ ssize_t Session::State::read_request(int descriptor, void* buffer, std::size_t s
         return bytes;
     wire::InitIn init{};
     std::memcpy(&init, static_cast<const char*>(buffer) + sizeof(header), sizeof(init));
+    state.init_unique = header.unique;
     state.offered =
         (init.flags & wire::init_ext) != 0 && (init.flags2 & wire::init2_passthrough) != 0;
     return bytes;
@@ -162,7 +163,9 @@ ssize_t Session::State::write_init(int descriptor, const iovec* pieces, int coun
         std::memcpy(reply.data() + sizeof(wire::OutHeader), &init, sizeof(init));
         negotiated = true;
     }
-    return ::write(descriptor, reply.data(), bytes);
+    const ssize_t written = ::write(descriptor, reply.data(), bytes);
+    raise_readahead();  // the kernel set its own with the reply
+    return written;
 }
 
 Result<void> Session::State::mount() {
@@ -195,7 +198,6 @@ Result<void> Session::State::mount() {
                             .splice_send = nullptr};
     const int error = fuse_session_custom_io(session, &io, fuse_session_fd(session));
     if (error != 0) return fail(errno_error("fuse_session_custom_io", -error));
-    raise_readahead();
     return {};
 }
 

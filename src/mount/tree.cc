@@ -130,9 +130,13 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
         if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
         return Known{.node = found->info, .stamp = stamp};
     }
-    if (whole) return Known{.node = std::nullopt, .stamp = in.whole};
+    if (whole) {
+        in.told_absent = true;
+        return Known{.node = std::nullopt, .stamp = in.whole};
+    }
     const auto absent = in.absent.find(name);
     if (absent == in.absent.end() || !freshness.fresh(absent->second)) return std::nullopt;
+    in.told_absent = true;
     return Known{.node = std::nullopt, .stamp = absent->second};
 }
 
@@ -207,7 +211,9 @@ void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
     const auto found = folder.folder->children.find(child.name);
     Node* old = found == folder.folder->children.end() ? nullptr : get(found->second);
     if (old == nullptr) {
-        replaced.push_back({.folder = folder.info.id, .name = child.name});
+        // To tell the kernel of a name that it just asked for would take what it keeps of it away.
+        if (folder.folder->told_absent)
+            replaced.push_back({.folder = folder.info.id, .name = child.name});
         make(folder, std::move(child));
         return;
     }

@@ -16,6 +16,8 @@ struct Tree::Folder {
     Freshness::Stamp whole = {};
     // Names that are known not to be there though the folder is not known whole.
     std::map<std::string, Freshness::Stamp, std::less<>> absent = {};
+    // The kernel may believe of some name that it is not there.
+    mutable bool told_absent = false;
     // Names that were taken away since somebody began to ask the store.
     std::map<std::string, Moment, std::less<>> removed = {};
 };

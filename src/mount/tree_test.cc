@@ -115,7 +115,11 @@ TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     // Somebody else's.
     EXPECT_THAT(tree.told("a", false, file("", "2")), SizeIs(1));
     EXPECT_NE(at("a").id, a);
-    EXPECT_THAT(tree.told("f/y", false, file("", "1")), SizeIs(1));
+    // The kernel hears of a new name only if it may believe that there is none.
+    EXPECT_THAT(tree.told("f/y", false, file("", "1")), IsEmpty());
+    EXPECT_FALSE(tree.known(at("f").id, "z", freshness).value()->node);
+    EXPECT_THAT(tree.told("f/z", false, file("", "1")), SizeIs(1));
+    tree.told("f/z", false, std::nullopt);
     EXPECT_THAT(names(at("f").id), ElementsAre("x", "y"));
     tree.told("f/y", false, std::nullopt);
     EXPECT_THAT(names(at("f").id), ElementsAre("x"));

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 
 import mounts
 import pytest
@@ -36,6 +37,48 @@ def user(request):
     return None if request.param == "root" else mounts.NOBODY
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """As nobody the whole test runs in a child of that user: the kernel lets nobody else into his mount, root neither."""
+    user = pyfuncitem.funcargs.get("user")
+    if not user:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        problem = run_as(user, pyfuncitem, arguments)
+        with os.fdopen(writing, "w") as pipe:
+            pipe.write(problem)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        problem = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if problem or status:
+        pytest.fail(problem or f"the test's process ended with {status}", pytrace=False)
+    return True
+
+
+def run_as(user, item, arguments):
+    """What went wrong, as text; empty if nothing did. Mounts that the test itself made end with it."""
+    made = item.funcargs["mount"].made if "mount" in item.funcargs else []
+    before = len(made)
+    try:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        os.environ["HOME"] = str(item.funcargs["tmp_path"])
+        item.obj(**arguments)
+    except BaseException:  # of any kind: the parent tells it
+        return traceback.format_exc()
+    finally:
+        for one in made[before:]:
+            one.stop()
+    return ""
+
+
 @pytest.fixture
 def mount(server, user, tmp_path):
     """Mounts a bucket; several times, if one likes: mount(bucket, "--read-only", name="b")."""
@@ -44,13 +87,17 @@ def mount(server, user, tmp_path):
     def make(source, *options, name="a"):
         # pytest's own folders are for root alone.
         for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o755)
+            if os.geteuid() == 0:
+                folder.chmod(0o755)
         base = tmp_path / name
         base.mkdir(exist_ok=True)
         one = mounts.Mounted(base, server.client_environment(), source, *options, user=user)
         made.append(one)
         return one.start()
 
+    if user:
+        os.chown(tmp_path, user, user)
+    make.made = made
     yield make
     for one in made:
         one.stop()

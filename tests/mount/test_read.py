@@ -58,7 +58,7 @@ def test_names_and_bytes(s3, bucket, mounted):
 
 
 def test_attributes(s3, bucket, mounted):
-    metadata = {"mode": str(0o100640), "uid": "12", "gid": "34", "mtime": "1600000000.123456789",
+    metadata = {"mode": str(0o100644), "uid": "12", "gid": "34", "mtime": "1600000000.123456789",
                 "weir-xattr-ovzwk4romexgc": "dmFsdWU="}  # fmt: skip
     put(s3, bucket, "f", b"x", Metadata=metadata)
     put(s3, bucket, "link", b"f", Metadata={"mode": str(0o120777)})
@@ -66,7 +66,7 @@ def test_attributes(s3, bucket, mounted):
     put(s3, bucket, "folder/x", b"x")
     root = mounted.folder
     told = eventually(lambda: os.lstat(root / "f"))
-    assert (stat.filemode(told.st_mode), told.st_uid, told.st_gid) == ("-rw-r-----", 12, 34)
+    assert (stat.filemode(told.st_mode), told.st_uid, told.st_gid) == ("-rw-r--r--", 12, 34)
     assert told.st_mtime_ns == 1600000000123456789
     assert os.listxattr(root / "f") == ["user.a.a"]
     assert os.getxattr(root / "f", "user.a.a") == b"value"

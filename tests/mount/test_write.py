@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import mounts
 import pytest
 
 MIB = 1 << 20
@@ -429,9 +430,7 @@ def test_threads_write_one_file(root, get):
     assert get("shared") == body
 
 
-def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, user):
-    import mounts
-
+def test_a_dead_endpoint_is_an_error_and_its_return_none(request, own_server, tmp_path, user):
     server = own_server(listen="127.0.0.1:0").start()
     s3 = server.client()
     s3.create_bucket(Bucket="dead-end")
@@ -439,6 +438,7 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, u
         folder.chmod(0o755)
     (tmp_path / "m").mkdir()
     mounted = mounts.Mounted(tmp_path / "m", server.client_environment(), "dead-end", user=user).start()
+    request.addfinalizer(mounted.stop)
     path = mounted.folder / "file"
     file = open(path, "wb", buffering=0)
     file.write(b"first")
@@ -469,7 +469,6 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, tmp_path, u
     mounted.start()
     assert path.read_bytes() == b"first and second"
     assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
-    mounted.stop()
 
 
 def test_a_full_cache_is_an_error(mount, s3, bucket):
