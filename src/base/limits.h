@@ -152,6 +152,8 @@ struct DraftLimits {
     std::size_t pieces_max = 65'536;        // written ranges of a file that are told apart
     std::size_t closed_files_max = 65'536;  // that wait for their commit with --async-close
     std::size_t commit_threads_max = 8;     // that commit those
+    std::uint64_t commit_quiet_ms = 500;    // once so long none was closed,
+    std::uint64_t commit_delay_ms = 5'000;  // or the first of them so long ago
 };
 
 // What one mount keeps to (src/mount).

@@ -55,8 +55,8 @@ WriteInfo WriteFile::info() const {
 Result<void> WriteFile::set_info(WriteInfo info) {
     const MutexLock lock(mutex_);
     const bool durable = info_durable_;
-    TRY_VOID(budget_->with_room(page_bytes,
-                                [&] { return files_->write_info(id_, info, durable); }));
+    TRY_VOID(
+        budget_->with_room(page_bytes, [&] { return files_->write_info(id_, info, durable); }));
     info_ = std::move(info);
     info_durable_ = false;
     return {};

@@ -78,7 +78,9 @@ Result<File> WriteFiles::create(const std::string& id, const WriteInfo& info) co
     TRY(File data, folder_.create(data_name(id)));
     TRY(const bool ours, try_lock(data, LockKind::exclusive, in_use_byte));
     if (!ours) return fail(Code::unavailable, fmt::format("{} is in use", data.name()));
-    TRY_VOID(write_info(id, info, /*replaces_durable=*/false));
+    TRY(const std::string bytes, encode(info));
+    TRY(File description, folder_.create(info_name(id)));
+    TRY_VOID(description.write_at(0, as_bytes(bytes)));
     return data;
 }
 

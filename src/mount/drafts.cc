@@ -13,13 +13,17 @@ constexpr std::chrono::seconds retry_after{10};
 
 Drafts::Drafts(const Environs& environs)
     : environs_(environs),
-      committers_(environs.limits.commit_threads_max, environs.limits.closed_files_max) {
+      closed_({.threads_max = environs.limits.commit_threads_max,
+               .waiting_max = environs.limits.closed_files_max,
+               .quiet = std::chrono::milliseconds(environs.limits.commit_quiet_ms),
+               .delay_max = std::chrono::milliseconds(environs.limits.commit_delay_ms)},
+              [this](NodeId node) { commit_closed(node); }) {
     if (environs_.async_close) retrying_ = std::thread([this] { retry(); });
 }
 
 Drafts::~Drafts() {
     stop_.interrupt();
-    committers_.stop();
+    closed_.stop();
     if (retrying_.joinable()) retrying_.join();
 }
 
@@ -135,7 +139,7 @@ void Drafts::commit_later(NodeId node) {
         const auto found = written_.find(node);
         if (found == written_.end() || std::exchange(found->second.queued, true)) return;
     }
-    if (committers_.submit([this, node] { commit_closed(node); })) return;
+    if (closed_.add(node)) return;
     // As many wait as may: whoever closes one more waits for it.
     commit_closed(node);
 }
@@ -251,8 +255,8 @@ void Drafts::give_up(NodeId node, Draft& draft) {
 bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
-    if (found == written_.end() || found->second.draft.get() != &draft ||
-        found->second.opens > 0 || found->second.queued || draft.changed() != changed)
+    if (found == written_.end() || found->second.draft.get() != &draft || found->second.opens > 0 ||
+        found->second.queued || draft.changed() != changed)
         return false;
     static_cast<void>(environs_.tree.set_draft(node, nullptr));
     written_.erase(found);
@@ -262,6 +266,7 @@ bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
 
 std::size_t Drafts::drain(std::chrono::milliseconds time) {
     const auto end = std::chrono::steady_clock::now() + time;
+    closed_.hurry();
     std::vector<std::pair<NodeId, std::shared_ptr<Draft>>> all;
     {
         const MutexLock lock(mutex_);

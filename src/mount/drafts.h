@@ -21,7 +21,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
-#include "io/blocking_pool.h"
+#include "mount/commit_queue.h"
 #include "mount/draft.h"
 #include "mount/store.h"
 #include "mount/tree.h"
@@ -121,7 +121,7 @@ class Drafts {
     mutable Mutex mutex_;
     std::unordered_map<NodeId, Written> written_ GUARDED_BY(mutex_);
     std::atomic<std::size_t> count_ = 0;  // of `written_`: most reads need not look
-    io::BlockingPool committers_;
+    CommitQueue closed_;
     std::thread retrying_;
 };
 

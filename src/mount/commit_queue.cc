@@ -1,0 +1,72 @@
+#include "mount/commit_queue.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace weir::mount {
+namespace {
+
+constexpr int polite = 10;  // of nice(1)
+
+}  // namespace
+
+bool CommitQueue::add(NodeId node) {
+    const MutexLock lock(mutex_);
+    if (stopping_ || queue_.size() >= bounds_.waiting_max) return false;
+    last_ = Clock::now();
+    queue_.push_back({.node = node, .since = last_});
+    if (threads_.size() < bounds_.threads_max && threads_.size() < queue_.size())
+        threads_.emplace_back([this] { run(); });
+    changed_.notify_one();
+    return true;
+}
+
+void CommitQueue::hurry() {
+    const MutexLock lock(mutex_);
+    hurry_ = true;
+    changed_.notify_all();
+}
+
+void CommitQueue::stop() {
+    std::vector<std::thread> threads;
+    {
+        const MutexLock lock(mutex_);
+        stopping_ = true;
+        threads.swap(threads_);
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads) thread.join();
+}
+
+CommitQueue::Clock::time_point CommitQueue::due() const {
+    // Half full, it does not wait for the other half.
+    if (hurry_ || queue_.size() > bounds_.waiting_max / 2) return {};
+    return std::min(last_ + bounds_.quiet, queue_.front().since + bounds_.delay_max);
+}
+
+void CommitQueue::run() {
+    // Linux: of this thread alone. Without it the commits are only less polite.
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), polite));
+    while (true) {
+        NodeId node = 0;
+        {
+            const MutexLock lock(mutex_);
+            while (!stopping_) {
+                const auto now = Clock::now();
+                if (!queue_.empty() && due() <= now) break;
+                if (queue_.empty())
+                    changed_.wait(mutex_);
+                else
+                    changed_.wait_for(mutex_, due() - now);
+            }
+            if (stopping_) return;
+            node = queue_.front().node;
+            queue_.pop_front();
+        }
+        commit_(node);
+    }
+}
+
+}  // namespace weir::mount
