@@ -72,6 +72,11 @@ std::uint64_t Draft::parts_sent() const {
     return parts_sent_ + (uploader_ ? uploader_->parts_sent() : 0);
 }
 
+std::uint64_t Draft::bytes_sent() const {
+    const MutexLock lock(mutex_);
+    return uploader_ ? uploader_->bytes_sent() : 0;
+}
+
 Result<std::size_t> Draft::read(std::uint64_t offset, std::span<std::byte> out) {
     const Gate::Pass pass(reading_);
     if (const std::shared_ptr<DraftBytes> bytes = this->bytes()) return bytes->read(offset, out);

@@ -122,8 +122,9 @@ class Draft {
     // What the cache calls the file; empty if there is none.
     std::string recovery_id() const EXCLUDES(mutex_);
 
-    // For tests and metrics.
+    // For tests and status.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
+    std::uint64_t bytes_sent() const EXCLUDES(mutex_);
 
   private:
     struct State {

@@ -77,6 +77,7 @@ Result<DraftDescription> read_description(const cache::WriteInfo& info) {
     ObjectVersion base{.etag = info.base_etag};
     for (const auto& [name, value] : info.metadata)
         TRY_VOID(read_field(description, base, name, value));
+    if (base.etag.empty()) base.bytes = 0;
     if (description.base_valid_bytes > base.bytes)
         return fail(Code::corrupt, "a written file's description says more of its base than is");
     if (!base.etag.empty()) description.base = std::move(base);

@@ -88,7 +88,6 @@ Result<std::shared_ptr<Draft>> Drafts::open_new(const NodeInfo& node, DraftStart
 }
 
 void Drafts::note(NodeId node, const Result<void>& committed) {
-    ++(committed ? commits_ : failures_);
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
     if (found == written_.end()) return;
@@ -287,19 +286,24 @@ std::size_t Drafts::drain(std::chrono::milliseconds time) {
     return left;
 }
 
-Drafts::Stats Drafts::stats() const {
-    Stats stats{.commits = commits_.load(), .failures = failures_.load()};
-    std::vector<std::pair<std::shared_ptr<Draft>, Error>> failed;
+std::vector<Drafts::Progress> Drafts::progress(std::size_t files_max) const {
+    std::vector<std::pair<std::shared_ptr<Draft>, std::optional<Error>>> all;
     {
         const MutexLock lock(mutex_);
-        for (const auto& [node, written] : written_) {
-            ++(written.opens > 0 ? stats.open : stats.waiting);
-            if (written.failure) failed.emplace_back(written.draft, *written.failure);
-        }
+        for (const auto& [node, written] : written_)
+            all.emplace_back(written.draft, written.failure);
     }
-    for (const auto& [draft, error] : failed)
-        stats.failed.push_back({draft->key(), error.describe(), draft->recovery_id()});
-    return stats;
+    std::vector<Progress> progress;
+    for (const auto& [draft, failure] : all) {
+        if (progress.size() >= files_max) break;
+        if (!draft->changed()) continue;
+        progress.push_back(
+            {.key = draft->key(), .sent_bytes = draft->bytes_sent(), .bytes = draft->size_bytes()});
+        if (failure)
+            progress.back().problem =
+                fmt::format("{}; kept as {}", failure->describe(), draft->recovery_id());
+    }
+    return progress;
 }
 
 }  // namespace weir::mount

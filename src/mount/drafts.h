@@ -38,17 +38,12 @@ class Drafts {
         const DraftLimits& limits;
         bool async_close = false;
     };
-    struct Failure {
+    // Of one that the store does not have as it is.
+    struct Progress {
         std::string key = {};
-        std::string error = {};
-        std::string recovery_id = {};
-    };
-    struct Stats {
-        std::size_t open = 0;     // files that are being written
-        std::size_t waiting = 0;  // closed, and not committed yet
-        std::uint64_t commits = 0;
-        std::uint64_t failures = 0;
-        std::vector<Failure> failed = {};  // of those that wait
+        std::uint64_t sent_bytes = 0;
+        std::uint64_t bytes = 0;
+        std::string problem = {};  // why its last commit failed, and where it is kept
     };
 
     explicit Drafts(const Environs& environs);
@@ -90,7 +85,8 @@ class Drafts {
 
     // Commits everything until then, and keeps the rest for recovery; how many those are.
     std::size_t drain(std::chrono::milliseconds time) EXCLUDES(mutex_);
-    Stats stats() const EXCLUDES(mutex_);
+    // At most so many of them.
+    std::vector<Progress> progress(std::size_t files_max) const EXCLUDES(mutex_);
 
   private:
     struct Written {
@@ -116,7 +112,6 @@ class Drafts {
 
     const Environs environs_;
     Settled on_settled_;
-    std::atomic<std::uint64_t> commits_ = 0, failures_ = 0;
     net::Interrupt stop_;
     mutable Mutex mutex_;
     std::unordered_map<NodeId, Written> written_ GUARDED_BY(mutex_);

@@ -22,6 +22,8 @@
 namespace weir::mount {
 namespace {
 
+constexpr std::size_t status_files_max = 1000;  // that are being written, as told
+
 // What is read as it was then does not change.
 constexpr std::chrono::hours past_ttl{24 * 365};
 
@@ -248,6 +250,15 @@ MountStatus Mount::status() const {
         status.fetching.push_back({.path = each.key.substr(state.store.prefix.size()),
                                    .done_bytes = each.done_bytes,
                                    .bytes = each.bytes});
+    for (const Drafts::Progress& each : state.drafts->progress(status_files_max)) {
+        const std::string path = each.key.substr(state.store.prefix.size());
+        status.writing.push_back(
+            {.path = path, .done_bytes = each.sent_bytes, .bytes = each.bytes});
+        if (!each.problem.empty())
+            status.problems.push_back({.path = path, .problem = each.problem});
+    }
+    const auto abandoned = state.environs.cache.abandoned_writes();
+    if (abandoned) status.abandoned_writes = abandoned->size();
     return status;
 }
 

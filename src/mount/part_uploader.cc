@@ -50,6 +50,14 @@ std::uint64_t PartUploader::parts_sent() const {
     return sent_;
 }
 
+std::uint64_t PartUploader::bytes_sent() const {
+    const MutexLock lock(mutex_);
+    std::uint64_t bytes = 0;
+    for (const auto& [number, part] : parts_)
+        if (part.sent) bytes += part.sent->span.bytes();
+    return bytes;
+}
+
 bool PartUploader::current(const Piece& piece) {
     const Part& part = parts_[piece.slot.number];
     return part.sent && part.sent->changes == part.changes && part.sent->span == piece.slot.span;

@@ -82,8 +82,9 @@ class PartUploader {
     // After stop(), best effort: rules of the bucket abort what is left behind.
     void abort() EXCLUDES(creating_);
 
-    // How many times a part was sent, for tests and metrics.
+    // How many times a part was sent, and the bytes of those that are there, for tests and status.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
+    std::uint64_t bytes_sent() const EXCLUDES(mutex_);
 
   private:
     struct Sent {

@@ -1,11 +1,12 @@
 // What a mount reads of others' objects: user metadata as attributes, the index of a model's files,
-// names. Input: a byte that says which, then the text; metadata as lines of name and value.
+// names; and what a crash left beside a written file. Input: a byte that says which, then the text; metadata as lines of name and value.
 
 #include <string>
 
 #include "base/limits.h"
 #include "fuzz_input.h"
 #include "mount/attributes.h"
+#include "mount/draft_description.h"
 #include "mount/folder_page.h"
 #include "mount/weights.h"
 
@@ -52,6 +53,37 @@ void check_names(std::string_view name) {
     if (const auto time = parse_time(name)) CHECK(parse_time(format_time(*time)) == *time);
 }
 
+// What lies beside a file that a crash left behind: an ETag, then fields.
+void check_description(std::string_view input) {
+    cache::WriteInfo info{.endpoint = "e",
+                          .bucket = "b",
+                          .key = "k",
+                          .base_etag = std::string(fuzz::take_line(input)),
+                          .metadata = {},
+                          .created_at = 1};
+    while (!input.empty()) {
+        const std::string_view line = fuzz::take_line(input);
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos) continue;
+        info.metadata.emplace_back(line.substr(0, colon), line.substr(colon + 1));
+    }
+    const Result<DraftDescription> description = read_description(info);
+    if (!description) {
+        CHECK(description.error().code() == Code::corrupt);
+        return;
+    }
+    CHECK(description->base_valid_bytes <= (description->base ? description->base->bytes : 0));
+    const Result<cache::WriteInfo> written = write_info(*description);
+    if (!written) {
+        CHECK(written.error().code() == Code::no_space);
+        return;
+    }
+    const DraftDescription again = *read_description(*written);
+    CHECK(again.key == description->key && again.replaces == description->replaces);
+    CHECK(again.base_valid_bytes == description->base_valid_bytes);
+    CHECK(again.metadata.headers.content_type == description->metadata.headers.content_type);
+}
+
 }  // namespace
 }  // namespace weir::mount
 
@@ -60,6 +92,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     switch (weir::fuzz::take_byte(input)) {
         case 'm':
             weir::mount::check_metadata(input);
+            break;
+        case 'd':
+            weir::mount::check_description(input);
             break;
         case 'i':
             weir::mount::check_index(input);

@@ -1,6 +1,7 @@
 """What is written through a mount is in the bucket when close(2), fsync(2) or the call itself returns."""
 
 import errno
+import json
 import mmap
 import os
 import random
@@ -12,6 +13,8 @@ import time
 
 import mounts
 import pytest
+
+from weir_server import BINARY
 
 MIB = 1 << 20
 
@@ -521,6 +524,24 @@ def test_close_may_be_asynchronous(mount, s3, bucket):
     assert sorted(item["Key"] for item in listed) == sorted([*expected, "synced"])
     for name, body in expected.items():
         assert s3.get_object(Bucket=bucket, Key=name)["Body"].read() == body
+
+
+def test_status_tells_what_is_written(mount, s3, bucket):
+    mounted = mount(bucket)
+
+    def status():
+        told = subprocess.run([BINARY, "mount", "status", mounted.folder, "--json"], check=True, capture_output=True, text=True)
+        return json.loads(told.stdout)
+
+    with open(mounted.folder / "file", "wb", buffering=0) as file:
+        file.write(b"first")
+        os.fsync(file.fileno())
+        file.write(b"second")
+        s3.put_object(Bucket=bucket, Key="file", Body=b"theirs")
+        with pytest.raises(OSError):
+            os.fsync(file.fileno())
+        assert "file" in json.dumps(status())
+        os.unlink(mounted.folder / "file")
 
 
 def test_a_read_only_mount_refuses(mount, s3, bucket):
