@@ -41,7 +41,7 @@ class Case:
     title: str
     unit: str  # "GB/s" or "/s"
     run: Callable[[Mount, Bench], dict[str, float]]
-    writes: bool = False
+    prime: Callable[[Mount], None] | None = None  # comes first, and is not measured
 
 
 @dataclasses.dataclass
@@ -77,16 +77,20 @@ def cold(what: str) -> Callable[[Mount, Bench], dict[str, float]]:
     return run
 
 
-def warm(what: str, dropped: bool) -> Callable[[Mount, Bench], dict[str, float]]:
+def warm(what: str) -> Callable[[Mount, Bench], dict[str, float]]:
     """Of one that another process read to its end."""
+    return lambda mount, _bench: mount.work(what, MODEL)
 
-    def run(mount: Mount, _bench: Bench) -> dict[str, float]:
-        mount.work("read", MODEL)
-        if dropped:
-            mounts.drop_kernel_caches()
-        return mount.work(what, MODEL)
 
-    return run
+def kept(mount: Mount) -> None:
+    """Read to its end by another process."""
+    mount.work("read", MODEL)
+
+
+def dropped(mount: Mount) -> None:
+    """The same, and the kernel has forgotten it."""
+    kept(mount)
+    mounts.drop_kernel_caches()
 
 
 def write(mount: Mount, bench: Bench) -> dict[str, float]:
@@ -115,12 +119,12 @@ def small(what: str) -> Callable[[Mount, Bench], dict[str, float]]:
 CASES = [
     Case("read-cold", "sequential read, cold", "GB/s", cold("read")),
     Case("load-cold", "safetensors load_file and touch every page, cold", "GB/s", cold("load")),
-    Case("read-kept", "read again, kernel cache kept", "GB/s", warm("read", False)),
-    Case("read-dropped", "read again, kernel cache dropped", "GB/s", warm("read", True)),
-    Case("touch-kept", "mmap, a byte a page, kernel cache kept", "GB/s", warm("touch", False)),
-    Case("touch-dropped", "mmap, a byte a page, kernel cache dropped", "GB/s", warm("touch", True)),
-    Case("write", "sequential write until close() and fsync() return", "GB/s", write, writes=True),
-    Case("create", "create small files", "/s", create, writes=True),
+    Case("read-kept", "read again, kernel cache kept", "GB/s", warm("read"), kept),
+    Case("read-dropped", "read again, kernel cache dropped", "GB/s", warm("read"), dropped),
+    Case("touch-kept", "mmap, a byte a page, kernel cache kept", "GB/s", warm("touch"), kept),
+    Case("touch-dropped", "mmap, a byte a page, kernel cache dropped", "GB/s", warm("touch"), dropped),
+    Case("write", "sequential write until close() and fsync() return", "GB/s", write),
+    Case("create", "create small files", "/s", create),
     Case("scan", "scandir and stat of small files, cold", "/s", small("scan")),
     Case("read-all", "read all small files, cold", "/s", small("read_all")),
 ]
@@ -139,6 +143,8 @@ def measure(case: Case, mount: Mount, bench: Bench) -> dict[str, Any]:
 
 def measured(case: Case, mount: Mount, bench: Bench) -> dict[str, Any]:
     """Of one that is mounted. A case that mounts anew has the new daemon's own CPU time, mounting included."""
+    if case.prime:
+        case.prime(mount)
     before_id = mount.process_id
     before = proc.cpu_seconds(before_id) if before_id else 0.0
     done = case.run(mount, bench)
@@ -189,7 +195,7 @@ def prepare(bench: Bench, every: list[Mount]) -> None:
 def shown(figures: list[dict[str, Any]], unit: str) -> str:
     """The medians of a cell."""
     if wrong := next((each["error"] for each in figures if "error" in each), None):
-        return f"failed: {wrong[-120:]}"
+        return f"failed: {' '.join(wrong.split())[-120:]}"
     rate = statistics.median(each["rate"] for each in figures)
     text = f"{rate:,.2f}" if unit == "GB/s" else f"{rate:,.0f}"
     if "cpu_s" not in figures[0]:

@@ -6,6 +6,7 @@ A program is looked for in $PEERS_BIN and on PATH. A mount is stopped by its pro
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -37,6 +38,7 @@ class Mount:
     """A bucket as a folder. `label` names it in the table."""
 
     program = ""
+    program_of_its_own = True
     user: int | None = None
 
     def __init__(self, label: str, base: pathlib.Path, server: servers.Server, url: str | None = None) -> None:
@@ -72,6 +74,7 @@ class Mount:
         """Mounts; a cache that is there is kept."""
         for folder in (self.base, self.folder, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700 if folder == self.cache else 0o755)
             if self.user:
                 os.chown(folder, self.user, self.user)
         with (self.base / "log").open("ab") as log:
@@ -81,6 +84,7 @@ class Mount:
         deadline = time.monotonic() + MOUNTS_WITHIN_S
         while not is_mounted(self.folder):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 raise RuntimeError(f"{self.label} did not mount: {(self.base / 'log').read_text(errors='replace')[-800:]}")
             time.sleep(0.05)
 
@@ -112,19 +116,21 @@ class Mount:
 
     def work(self, what: str, name: str, count: int = 0) -> dict[str, float]:
         """Runs mount_work.py, as whoever mounted."""
+        if self.program_of_its_own and not is_mounted(self.folder):
+            raise RuntimeError(f"{self.label} is not mounted any more")
         who = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
         script = pathlib.Path(__file__).parent / "mount_work.py"
         command = [*who, sys.executable, script, what, self.folder / name, str(count)]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{self.label}: {what} {name}: {done.stderr[-600:]}")
-        import json
-
         return json.loads(done.stdout)
 
 
 class Local(Mount):
     """A folder of the disk that the caches are on."""
+
+    program_of_its_own = False
 
     @classmethod
     def missing(cls) -> str | None:

@@ -1,8 +1,11 @@
 """The benchmark stays usable: two of its cases against a server, for a second each, and what it writes."""
 
 import json
+import os
 import subprocess
 import sys
+
+import pytest
 
 from weir_server import BINARY, ROOT
 
@@ -27,3 +30,19 @@ def test_two_cases_and_their_figures(tmp_path):
         assert median["peak_rss_mib"] > 1
         assert row["title"] in done.stdout, name
     assert not list(tmp_path.glob("s3_bench*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/dev/fuse"), reason="mounts, and drops the kernel's caches")
+def test_a_mount_and_a_local_folder(tmp_path):
+    report = tmp_path / "report.json"
+    command = [sys.executable, ROOT / "bench/mount_bench.py", "--mounts", "local,weir", "--gb", "0.07", "--files", "5"]
+    options = ["--rounds", "1", "--folder", tmp_path, "--json", report, "--cases", "read-cold,touch-kept,write,create,scan"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(report.read_text())
+    assert all(rate > 0 for rate in told["references"].values())
+    for name, mounts in told["results"].items():
+        for label, rounds in mounts.items():
+            assert len(rounds) == 1 and rounds[0].get("rate", 0) > 0, (name, label, rounds)
+    assert told["results"]["read-cold"]["weir"][0]["peak_mib"] > 1
+    assert not list(tmp_path.glob("mount_bench*"))

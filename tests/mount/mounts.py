@@ -20,6 +20,11 @@ def is_mounted(folder):
     return any(line.split()[4] == str(folder) for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
 
 
+def as_user(user):
+    """Before a command that is to be run as somebody else; nothing where this process is his already."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user and user != os.geteuid() else []
+
+
 class Mounted:
     """A bucket that is mounted; `kill()` is SIGKILL, after which the folder is healed as a person would."""
 
@@ -44,9 +49,7 @@ class Mounted:
     @property
     def who(self):
         """Before a command: whoever mounted, whom alone the kernel lets in where he is not root."""
-        if not self.user or os.geteuid() == self.user:
-            return []
-        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        return as_user(self.user)
 
     def command(self):
         return [*self.who, BINARY, "mount", self.source, self.folder, "--foreground", "--cache", self.cache, *self.options]

@@ -152,7 +152,7 @@ def test_a_killed_daemon_is_healed(s3, bucket, weir, tmp_path):
         pid = status_of(weir, tmp_path / "mnt")["pid"]
         os.kill(pid, signal.SIGKILL)
         await_end(pid)
-        with pytest.raises(OSError, match="not connected"):
+        with pytest.raises(OSError, match="not connected|connection abort"):
             os.listdir(tmp_path / "mnt")
         dead = weir("mount", "status", "mnt", check=False)
         assert dead.returncode == 1 and "gone" in dead.stderr
@@ -279,7 +279,7 @@ def test_umount_of_a_user(mount, bucket, user):
         pytest.skip("only for those who are not root")
     one = mount(bucket)
     result = subprocess.run(
-        ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", BINARY, "umount", one.folder],
+        [*one.who, BINARY, "umount", one.folder],
         env=one.environment,
         capture_output=True,
         text=True,
