@@ -59,7 +59,8 @@ inline constexpr std::size_t copy_queue_max = 1024;  // files that wait; the lis
 inline constexpr std::size_t copy_parallelism_max = 64;           // requests of one file
 inline constexpr std::uint64_t copy_part_bytes_max = GiB;         // of --part-mib
 inline constexpr std::uint64_t stream_part_bytes_max = 64 * MiB;  // those of a stream are held
-inline constexpr std::size_t sync_deletes_max = 10'000'000;       // names that one sync remembers
+inline constexpr std::size_t delete_requests_max = 4;        // at a time, and as many that wait
+inline constexpr std::size_t sync_deletes_max = 10'000'000;  // names that one sync remembers
 
 struct Limits {
     // Connections and requests.

@@ -15,6 +15,7 @@ class StallingProxy:
         self.target = ("127.0.0.1", server.port)
         self.limits = {"up": up, "down": down}
         self.stalled = threading.Event()
+        self.connections = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         scheme = "https" if server.tls else "http"
         self.endpoint = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -25,6 +26,7 @@ class StallingProxy:
             while True:
                 client = self.listener.accept()[0]
                 server = socket.create_connection(self.target)
+                self.connections += [client, server]
                 for source, sink, way in [(client, server, "up"), (server, client, "down")]:
                     threading.Thread(target=self.forward, args=(source, sink, self.limits[way]), daemon=True).start()
 
@@ -40,4 +42,9 @@ class StallingProxy:
             sink.shutdown(socket.SHUT_WR)
 
     def close(self):
+        """The server is not to wait for connections that stand still."""
         self.listener.close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -38,12 +39,12 @@ def put(s3, bucket):
 
 
 @contextlib.contextmanager
-def caught(server, folder, *arguments, **limits):
+def caught(server, folder, *arguments, stderr=subprocess.PIPE, **limits):
     """A command of weir that stands still in the middle of its transfer, for as long as the test looks at it."""
     proxy = StallingProxy(server, **limits)
     environment = server.client_environment()
     process = subprocess.Popen(
-        [BINARY, *map(str, arguments), "--endpoint", proxy.endpoint], cwd=folder, env=environment, stderr=subprocess.PIPE
+        [BINARY, *map(str, arguments), "--endpoint", proxy.endpoint], cwd=folder, env=environment, stderr=stderr
     )
     try:
         assert proxy.stalled.wait(WAITS_S), process.poll()
@@ -284,6 +285,23 @@ def test_quiet_and_verbose(weir, bucket, tmp_path):
     result = weir("cp", "f", f"s3://{bucket}/k", check=False)
     assert result.stdout == b"" and result.stderr.startswith(b"1 file, 1 B in") and b"\r" not in result.stderr
     assert weir("cp", "f", f"s3://{bucket}/k", "--verbose") == f"upload: f to s3://{bucket}/k\n"
+
+
+def test_a_terminal_sees_how_far_it_is(server, bucket, tmp_path, noise):
+    (tmp_path / "f").write_bytes(noise(42 * MiB))
+    ours, theirs = pty.openpty()
+    with caught(server, tmp_path, "cp", "f", f"s3://{bucket}/k", *UP, up=18 * MiB, stderr=theirs) as process:
+        shown = b""
+        while b"15.0 MiB of 42.0 MiB" not in shown:
+            shown += os.read(ours, 4096)
+        assert b"\r[=======             ]  36%" in shown and b" left" in shown
+        process.send_signal(signal.SIGINT)
+        process.wait(WAITS_S)
+        while b"interrupted" not in shown:
+            shown += os.read(ours, 4096)
+        assert b"\r\x1b[Kweir: it was interrupted" in shown
+    os.close(ours)
+    os.close(theirs)
 
 
 # ls

@@ -32,15 +32,9 @@ def bucket(s3):
     return name
 
 
-@pytest.fixture(params=["root"])
-def user(request, tmp_path):
-    if request.param == "root":
-        return None
-    # pytest's own folders are for root alone.
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
-    os.chown(tmp_path, mounts.NOBODY, mounts.NOBODY)
-    return mounts.NOBODY
+@pytest.fixture(params=["root", "nobody"])
+def user(request):
+    return None if request.param == "root" else mounts.NOBODY
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -91,12 +85,18 @@ def mount(server, user, tmp_path):
     made = []
 
     def make(source, *options, name="a"):
+        # pytest's own folders are for root alone.
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            if os.geteuid() == 0:
+                folder.chmod(0o755)
         base = tmp_path / name
         base.mkdir(exist_ok=True)
         one = mounts.Mounted(base, server.client_environment(), source, *options, user=user)
         made.append(one)
         return one.start()
 
+    if user:
+        os.chown(tmp_path, user, user)
     make.made = made
     yield make
     for one in made:

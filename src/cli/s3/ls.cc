@@ -139,9 +139,12 @@ int run_ls(const std::vector<std::string>& arguments) {
     if (const std::string mistake = mistake_in(*line); !mistake.empty())
         return misuse(mistake, usage);
     line->report.quiet = true;  // the list is all that is said
-    return run_reported(*line, [&](S3Session& session, Report&) {
+    return run_reported(*line, [&](S3Session& session, Report&) -> Result<void> {
         Lister lister(*line, session.client(), session.call());
-        return line->places.empty() ? lister.buckets() : lister.objects(line->places[0]);
+        const Result<void> listed =
+            line->places.empty() ? lister.buckets() : lister.objects(line->places[0]);
+        if (std::fflush(stdout) != 0) return fail(errno_error("writing the list", errno));
+        return listed;
     });
 }
 

@@ -34,7 +34,10 @@ TEST(ProgressLine, StaysWithinItsBounds) {
     const std::string line = progress_line(
         {.bytes = 20, .bytes_planned = 10, .all_planned = true, .bytes_per_second = 1e-9}, 200);
     EXPECT_NE(line.find("100%"), std::string::npos) << line;
-    EXPECT_EQ(progress_line({.all_planned = true}, 200), "0 B  0 B/s  0 of 0 files");
+    EXPECT_EQ(progress_line({.files_planned = 1, .all_planned = true}, 31),
+              "[     ]   0%  0 B of 0 B  0 B/s");
+    EXPECT_EQ(progress_line({.files_planned = 1, .all_planned = true}, 30),
+              "  0%  0 B of 0 B  0 B/s");
 }
 
 TEST(ProgressLine, AmountsAndDurations) {

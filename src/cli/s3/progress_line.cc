@@ -9,11 +9,23 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::size_t bar_columns = 20;
+// What is left of the line, within these.
+constexpr std::size_t bar_columns_min = 5, bar_columns_max = 20;
 
-std::string bar(double share) {
-    const auto full = static_cast<std::size_t>(share * bar_columns);
-    return fmt::format("[{:=<{}}{: <{}}]", "", full, "", bar_columns - full);
+// Empty where there is no room for one.
+std::string bar(double share, std::size_t columns) {
+    if (columns < bar_columns_min) return "";
+    const std::size_t width = std::min(columns, bar_columns_max);
+    const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
+    return fmt::format("[{:=<{}}{: <{}}] ", "", full, "", width - full);
+}
+
+std::string rest(double bytes, double bytes_per_second) {
+    constexpr double shown_max_s = 1e8;
+    const double left_s = bytes_per_second > 0 ? bytes / bytes_per_second : shown_max_s;
+    if (left_s >= shown_max_s) return "";
+    return fmt::format("  {} left",
+                       duration(std::chrono::seconds(static_cast<std::int64_t>(left_s))));
 }
 
 }  // namespace
@@ -40,28 +52,24 @@ std::string duration(std::chrono::seconds seconds) {
 }
 
 std::string progress_line(const ProgressState& state, std::size_t columns) {
-    std::string line;
+    const std::string rate =
+        fmt::format("  {}/s", amount(static_cast<std::uint64_t>(state.bytes_per_second)));
+    if (!state.all_planned)
+        return fmt::format("{}{}  {} files, {} found", amount(state.bytes), rate, state.files,
+                           state.files_planned)
+            .substr(0, columns);
     // A request that was tried again may have counted twice.
-    const std::uint64_t planned = std::max(state.bytes_planned, state.bytes);
-    if (state.all_planned && planned > 0) {
-        const double share = static_cast<double>(state.bytes) / static_cast<double>(planned);
-        line = fmt::format("{} {:3.0f}%  {} of {}", bar(share), share * 100, amount(state.bytes),
-                           amount(planned));
-    } else {
-        line = amount(state.bytes);
-    }
-    line += fmt::format("  {}/s", amount(static_cast<std::uint64_t>(state.bytes_per_second)));
-    if (state.all_planned && state.bytes_per_second > 0) {
-        const double left = static_cast<double>(planned - state.bytes) / state.bytes_per_second;
-        constexpr double shown_max = 1e8;
-        if (left < shown_max)
-            line += fmt::format("  {} left",
-                                duration(std::chrono::seconds(static_cast<std::int64_t>(left))));
-    }
-    line += state.all_planned
-                ? fmt::format("  {} of {} files", state.files, state.files_planned)
-                : fmt::format("  {} files, {} found", state.files, state.files_planned);
-    return line.substr(0, columns);
+    const auto planned = static_cast<double>(std::max(state.bytes_planned, state.bytes));
+    const auto moved = static_cast<double>(state.bytes);
+    const double share = planned > 0 ? moved / planned : 0;
+    std::string text = fmt::format("{:3.0f}%  {} of {}{}{}", share * 100, amount(state.bytes),
+                                   amount(static_cast<std::uint64_t>(planned)), rate,
+                                   rest(planned - moved, state.bytes_per_second));
+    if (state.files_planned != 1)
+        text += fmt::format("  {} of {} files", state.files, state.files_planned);
+    constexpr std::size_t around_bar = 3;
+    const std::size_t room = columns - std::min(columns, text.size() + around_bar);
+    return (bar(share, room) + text).substr(0, columns);
 }
 
 }  // namespace weir::cli

@@ -11,18 +11,12 @@
 #include "cli/s3/location.h"
 
 namespace weir::cli {
-namespace {
-
-constexpr std::size_t requests_max = 4;  // at a time, and as many that wait
-
-}  // namespace
-
 ObjectRemover::ObjectRemover(S3Session& session, Report& report, std::string bucket, bool dry_run)
     : session_(session),
       report_(report),
       bucket_(std::move(bucket)),
       dry_run_(dry_run),
-      jobs_(requests_max, requests_max) {}
+      jobs_(delete_requests_max, delete_requests_max) {}
 
 void ObjectRemover::remove(std::string key) {
     if (dry_run_) {

@@ -28,8 +28,8 @@ class Sync {
           rule_{.download = !line.places[1].is_s3(),
                 .size_only = line.size_only,
                 .exact_timestamps = line.exact_timestamps},
-          source_(tree_of(session, line.places[0], on_problem())),
-          destination_(tree_of(session, line.places[1], on_problem())) {}
+          source_{tree_of(session, line.places[0], on_problem())},
+          destination_{tree_of(session, line.places[1], on_problem())} {}
 
     Result<void> run() {
         const Result<void> walked = walk();
@@ -48,27 +48,40 @@ class Sync {
         };
     }
 
-    Result<std::optional<Entry>> next(Tree& tree) {
+    struct Side {
+        std::unique_ptr<Tree> tree;
+        std::optional<std::string> last = {};
+    };
+
+    Result<std::optional<Entry>> next(Side& side) const {
         for (;;) {
-            TRY(std::optional<Entry> entry, tree.next());
-            if (!entry || is_wanted(line_, *entry)) return entry;
+            TRY(std::optional<Entry> entry, side.tree->next());
+            if (!entry) return entry;
+            // Some stores list in an order of their own; then nobody knows what is missing.
+            if (side.last && *side.last >= entry->name)
+                return fail(Code::not_implemented,
+                            fmt::format("the store lists {} after {}: two sides can be compared "
+                                        "only in the order of their names; use weir cp --recursive",
+                                        entry->name, *side.last));
+            side.last = entry->name;
+            if (is_wanted(line_, *entry)) return entry;
         }
     }
 
     Result<void> walk() {
-        TRY(std::optional<Entry> here, next(*source_));
-        TRY(std::optional<Entry> there, next(*destination_));
+        TRY(std::optional<Entry> here, next(source_));
+        TRY(std::optional<Entry> there, next(destination_));
         while ((here || there) && !session_.stopped()) {
             if (!there || (here && here->name < there->name)) {
                 mover_.move(*here);
-                TRY(here, next(*source_));
+                TRY(here, next(source_));
             } else if (!here || there->name < here->name) {
                 TRY_VOID(remember(there->name));
-                TRY(there, next(*destination_));
+                TRY(there, next(destination_));
             } else {
                 if (differs(rule_, *here, *there)) mover_.move(*here);
-                TRY(here, next(*source_));
-                TRY(there, next(*destination_));
+                TRY(here, next(source_));
+                TRY(there, next(destination_));
             }
         }
         return {};
@@ -108,7 +121,7 @@ class Sync {
     const S3Line& line_;
     TreeMover mover_;
     const SyncRule rule_;
-    const std::unique_ptr<Tree> source_, destination_;
+    Side source_, destination_;
     bool complete_ = true;
     std::vector<std::string> others_;  // at the destination only
 };
