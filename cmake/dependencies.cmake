@@ -13,9 +13,6 @@ find_package(pugixml REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(ZLIB REQUIRED)
-# By pkg-config: its library was compiled with macros that its classes' layout depends on.
-pkg_check_modules(CPP_HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
-pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3>=3.14)
 find_package(benchmark QUIET) # for measuring only; tools/setup --test installs it
 
 find_program(CCACHE ccache)

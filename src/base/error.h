@@ -66,17 +66,6 @@ enum class Code : std::uint8_t {
     missing_security_header,
     invalid_token,
     invalid_encoding,
-    // Of files, for the mount.
-    stale,  // the object changed, and what was opened is gone
-    not_a_folder,
-    is_a_folder,
-    folder_not_empty,
-    already_exists,
-    other_device,  // cannot be renamed in one step
-    no_attribute,
-    no_such_offset,  // of lseek(2)
-    not_supported,
-    not_permitted,
     // Ours.
     journal_gone,             // entries that a follower asks for are no longer kept
     rename_too_large,         // more than one batch holds: nothing was renamed

@@ -40,27 +40,6 @@ inline constexpr std::uint64_t cache_claim_poll_ms = 100;  // so long a dead fil
 inline constexpr std::uint64_t cache_full_retry_ms =
     1000;  // so long a full cache is taken for full
 
-// A line of the journal's stream (src/client): a key of 1024 bytes, each of them escaped.
-inline constexpr std::size_t journal_line_bytes_max = 64 * KiB;
-
-// The mount (src/mount).
-inline constexpr std::size_t name_bytes_max = 255;            // of one component of a path
-inline constexpr std::size_t symlink_bytes_max = 4095;        // as PATH_MAX allows
-inline constexpr std::uint64_t mount_kernel_ttl_ms = 60'000;  // while the journal tells of changes
-inline constexpr std::uint64_t mount_memory_bytes = 192 * MiB;  // of buffers, by default
-inline constexpr std::uint64_t mount_memory_bytes_min = 32 * MiB;
-inline constexpr std::uint64_t mount_cache_bytes_min = 64 * MiB;
-inline constexpr std::uint64_t mount_log_bytes_max = 16 * MiB;  // of a log in a file, and once more
-inline constexpr unsigned umount_wait_s = 45;  // for the daemon to write what is under way
-
-// `weir cp`, `sync` and `rm` (src/cli/s3).
-inline constexpr std::size_t copy_files_max = 16;    // at a time
-inline constexpr std::size_t copy_queue_max = 1024;  // files that wait; the listing waits for them
-inline constexpr std::size_t copy_parallelism_max = 64;           // requests of one file
-inline constexpr std::uint64_t copy_part_bytes_max = GiB;         // of --part-mib
-inline constexpr std::uint64_t stream_part_bytes_max = 64 * MiB;  // those of a stream are held
-inline constexpr std::size_t sync_deletes_max = 10'000'000;       // names that one sync remembers
-
 struct Limits {
     // Connections and requests.
     std::size_t connections_max = 4096;  // more are answered 503 SlowDown and closed
@@ -145,55 +124,6 @@ struct ClientLimits {
     unsigned hedge_percent = 5;
     std::size_t buffer_bytes = 1 * MiB;  // of the pool that a program gives its client
     std::size_t buffers_max = 192;
-    std::size_t buffer_queue_max = 1024;  // calls that wait for one; more fail with slow_down
-};
-
-// Files that are written through a mount (src/mount).
-inline constexpr std::uint64_t draft_piece_bytes = 1 * MiB;  // that are copied at a time
-
-struct DraftLimits {
-    // Of the first parts of an upload; later ones are larger. A file up to this is one PutObject.
-    std::uint64_t part_bytes = 8 * MiB;
-    std::size_t file_parallelism = 8;       // parts of one file that are sent at a time
-    std::size_t upload_threads_max = 16;    // of all files
-    std::size_t upload_queue_max = 1024;    // of parts that wait for one of them
-    std::size_t pieces_max = 65'536;        // written ranges of a file that are told apart
-    std::size_t closed_files_max = 65'536;  // that wait for their commit with --async-close
-    std::size_t commit_threads_max = 8;     // that commit those
-};
-
-// What one mount keeps to (src/mount).
-struct MountLimits {
-    std::size_t worker_threads_max = 32;      // that answer the kernel, each one request at a time
-    std::size_t background_max = 128;         // requests that the kernel has under way, read-ahead
-    std::size_t nodes_max = 4'000'000;        // that no one asked to keep are forgotten past it
-    std::size_t open_files_max = 65'536;      // more opens fail with ENFILE
-    std::size_t readahead_bytes = 4 * MiB;    // the kernel's; only root may raise it
-    std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until writes are given up
-
-    // Fetching.
-    std::size_t fetch_threads = 16;
-    std::uint64_t sweep_part_bytes = 8 * MiB;  // of a file that is fetched whole, one request
-    std::size_t sweeps_max = 1024;             // files that wait; more are not fetched ahead
-    std::size_t sweep_share_percent = 75;      // of the cache: larger files are read by windows
-    std::uint64_t window_bytes_min = 1 * MiB;  // that are fetched ahead of a reader, doubled
-    std::uint64_t window_bytes_max = 64 * MiB;
-    std::uint64_t kept_bytes = 32 * MiB;  // behind the reader of a file too large for the cache
-    std::size_t streams_max = 16;         // readers of one file that are told apart
-    std::uint64_t small_file_bytes_max = 1 * MiB;
-    std::size_t small_files_ahead = 128;           // of a folder whose files are read in turn
-    std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
-    std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
-    std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file
-    // A file that is removed while it is open is fetched first, up to this size.
-    std::uint64_t save_bytes_max = 1 * GiB;
-
-    // Following the journal (src/mount/follower.h).
-    std::uint64_t journal_heartbeat_s = 2;    // asked for
-    std::uint64_t journal_silence_ms = 7000;  // without a line: nothing counts as current
-    std::uint64_t journal_pause_ms = 100;     // between streams that fail, doubled each time
-    std::uint64_t journal_pause_max_ms = 5000;
-    std::uint64_t journal_unserved_ms = 60'000;  // a server without a journal is asked again
 };
 
 }  // namespace weir

@@ -54,11 +54,8 @@ WriteInfo WriteFile::info() const {
 
 Result<void> WriteFile::set_info(WriteInfo info) {
     const MutexLock lock(mutex_);
-    const bool replaces_durable = info_durable_;
-    TRY_VOID(budget_->with_room(page_bytes,
-                                [&] { return files_->write_info(id_, info, replaces_durable); }));
+    TRY_VOID(budget_->with_room(page_bytes, [&] { return files_->write_info(id_, info); }));
     info_ = std::move(info);
-    info_durable_ = false;
     return {};
 }
 
@@ -98,14 +95,7 @@ Result<void> WriteFile::recount(std::uint64_t reserved) {
     return {};
 }
 
-Result<void> WriteFile::sync() {
-    TRY_VOID(file_.sync());
-    const MutexLock lock(mutex_);
-    if (info_durable_) return {};
-    TRY_VOID(files_->sync_info(id_));
-    info_durable_ = true;
-    return {};
-}
+Result<void> WriteFile::sync() { return file_.sync(); }
 
 Result<std::uint64_t> WriteFile::size_bytes() const {
     TRY(const FileFacts facts, file_.facts());

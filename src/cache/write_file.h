@@ -33,15 +33,15 @@ class WriteFile {
 
     const std::string& id() const { return id_; }
     WriteInfo info() const EXCLUDES(mutex_);
-    // Another key after a rename, other metadata. Durable with the next sync().
+    // Durable when it returns: another key after a rename, other metadata.
     Result<void> set_info(WriteInfo info) EXCLUDES(mutex_);
 
     Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const;
     // no_space if the budget is used up by what cannot be evicted, or the disk is full.
     Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) EXCLUDES(mutex_);
     Result<void> resize(std::uint64_t size_bytes) EXCLUDES(mutex_);
-    // What was written before, and what it says of itself, is durable.
-    Result<void> sync() EXCLUDES(mutex_);
+    // What was written before is durable.
+    Result<void> sync();
     Result<std::uint64_t> size_bytes() const;
     // For splice and passthrough. What is written through it is counted by the next write_at() or
     // resize(), or when somebody counts the folder.
@@ -71,7 +71,6 @@ class WriteFile {
     mutable Mutex mutex_;
     WriteInfo info_ GUARDED_BY(mutex_);
     std::uint64_t counted_bytes_ GUARDED_BY(mutex_);
-    bool info_durable_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace weir::cache

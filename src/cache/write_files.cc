@@ -78,7 +78,8 @@ Result<File> WriteFiles::create(const std::string& id, const WriteInfo& info) co
     TRY(File data, folder_.create(data_name(id)));
     TRY(const bool ours, try_lock(data, LockKind::exclusive, in_use_byte));
     if (!ours) return fail(Code::unavailable, fmt::format("{} is in use", data.name()));
-    TRY_VOID(write_info(id, info, /*replaces_durable=*/false));
+    // Syncs the folder, and so the name of the data too.
+    TRY_VOID(write_info(id, info));
     return data;
 }
 
@@ -106,19 +107,12 @@ Result<WriteInfo> WriteFiles::read_info(const std::string& id) const {
     return info;
 }
 
-Result<void> WriteFiles::write_info(const std::string& id, const WriteInfo& info,
-                                    bool replaces_durable) const {
+Result<void> WriteFiles::write_info(const std::string& id, const WriteInfo& info) const {
     TRY(const std::string bytes, encode(info));
     TRY(File file, folder_.create(new_name(id)));
     TRY_VOID(file.write_at(0, as_bytes(bytes)));
-    if (replaces_durable) TRY_VOID(file.sync());
-    return folder_.rename(new_name(id), folder_, info_name(id));
-}
-
-// The folder too: the names of data and description are in it.
-Result<void> WriteFiles::sync_info(const std::string& id) const {
-    TRY(File file, folder_.open(info_name(id)));
     TRY_VOID(file.sync());
+    TRY_VOID(folder_.rename(new_name(id), folder_, info_name(id)));
     return folder_.sync();
 }
 

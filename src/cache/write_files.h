@@ -45,15 +45,13 @@ class WriteFiles {
   public:
     static Result<WriteFiles> open(const Folder& root, const Index& index);
 
-    // An empty file, locked for whoever has it open. Not durable yet.
+    // An empty file, locked for whoever has it open.
     Result<File> create(const std::string& id, const WriteInfo& info) const;
     // The data, locked; unavailable if another process has it, corrupt, not_found.
     Result<File> adopt(const std::string& id) const;
     Result<WriteInfo> read_info(const std::string& id) const;
-    // Durable after sync_info(). `replaces_durable`: until then a power cut leaves the one before.
-    Result<void> write_info(const std::string& id, const WriteInfo& info,
-                            bool replaces_durable) const;
-    Result<void> sync_info(const std::string& id) const;
+    // Durable when it returns.
+    Result<void> write_info(const std::string& id, const WriteInfo& info) const;
     Result<void> remove(const std::string& id) const;
 
     // What no process has open.

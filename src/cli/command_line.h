@@ -35,8 +35,7 @@ int print_json(const nlohmann::json& reply);
 // An fsck's report; damage and leaks that stay make the exit code 1.
 int print_check(const nlohmann::json& reply);
 
-// The commands. env.cc, keys.cc, admin.cc, inspect.cc, backup.cc, mount.cc, mount_status.cc,
-// umount.cc, s3/.
+// The commands. env.cc, keys.cc, admin.cc, inspect.cc, backup.cc.
 int run_env(const std::vector<std::string>& arguments);
 int run_config(const std::vector<std::string>& arguments);
 int run_keys(const std::vector<std::string>& given);
@@ -48,12 +47,5 @@ int run_blob(const std::vector<std::string>& given);
 int run_backup(const std::vector<std::string>& given);
 int run_restore(const std::vector<std::string>& given);
 int run_upgrade(const std::vector<std::string>& given);
-int run_mount(const std::vector<std::string>& given);
-int run_mount_status(const std::vector<std::string>& given);
-int run_umount(const std::vector<std::string>& given);
-int run_ls(const std::vector<std::string>& arguments);
-int run_cp(const std::vector<std::string>& arguments);
-int run_sync(const std::vector<std::string>& arguments);
-int run_rm(const std::vector<std::string>& arguments);
 
 }  // namespace weir::cli

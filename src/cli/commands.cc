@@ -14,7 +14,7 @@ int run_version(const std::vector<std::string>&) {
     return done;
 }
 
-constexpr std::array<Command, 18> table{{
+constexpr std::array<Command, 12> table{{
     {"env", "weir env [--data DIR]", "prints what clients need, for eval", run_env},
     {"config", "weir config [options]", "shows every option, its value and where it came from",
      run_config},
@@ -38,20 +38,6 @@ constexpr std::array<Command, 18> table{{
      "shows a version's record and the blobs that hold its bytes", run_object},
     {"blob", "weir blob ls [--from BLOB] | stat BLOB",
      "lists the blobs; shows one, with the rows about it", run_blob},
-    {"mount",
-     "weir mount BUCKET[:PREFIX][@TIME] DIR [options] | status [DIR...] [--json | --metrics]",
-     "a bucket as a folder (weir mount --help shows every option); what mounts do just now",
-     run_mount, true},
-    {"umount", "weir umount DIR [--lazy]",
-     "takes a mount away once all is written; also one whose daemon is gone", run_umount},
-    {"ls", "weir ls [s3://BUCKET[/PREFIX]] [--recursive] [--json]",
-     "lists buckets, or what is in one", run_ls, true},
-    {"cp", "weir cp SOURCE DESTINATION [--recursive]",
-     "copies files and objects: up, down, from bucket to bucket", run_cp, true},
-    {"sync", "weir sync SOURCE DESTINATION [--delete]",
-     "copies what is new in a folder or below a prefix", run_sync, true},
-    {"rm", "weir rm s3://BUCKET/KEY | --recursive s3://BUCKET[/PREFIX]", "deletes objects", run_rm,
-     true},
     {"version", "weir version", "prints the version", run_version},
 }};
 
@@ -60,7 +46,6 @@ constexpr std::array<Command, 18> table{{
 std::span<const Command> commands() { return table; }
 
 int run(const Command& command, const std::vector<std::string>& arguments) {
-    if (command.own_options) return command.run(arguments);
     for (const std::string& argument : arguments) {
         if (argument != "--help" && argument != "-h") continue;
         fmt::print("{}\n\n  {}\n\nweir serve --help shows the options that every command takes.\n",

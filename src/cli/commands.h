@@ -15,16 +15,12 @@ struct Command {
     std::string_view usage;
     std::string_view help;
     int (*run)(const std::vector<std::string>& arguments);
-    bool own_options = false;  // it takes none of the configuration's, and explains its own
 };
 
 std::span<const Command> commands();
 
 // Runs it, or prints what it does for --help.
 int run(const Command& command, const std::vector<std::string>& arguments);
-
-// What mount(8) calls as mount.weir; its exit codes.
-int run_mount_helper(const std::vector<std::string>& arguments);
 
 int print_usage();
 // "weir: sentence", and the code.

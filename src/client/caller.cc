@@ -73,8 +73,8 @@ Caller::Clock::time_point Caller::deadline() const {
 net::Patience Caller::patience() const {
     net::Patience patience{
         .interrupts = interrupts(),
-        .stall = request_.stall.value_or(milliseconds(
-            request_.slow_answer ? core_.limits.call_timeout_ms : core_.limits.stall_timeout_ms))};
+        .stall = milliseconds(request_.slow_answer ? core_.limits.call_timeout_ms
+                                                   : core_.limits.stall_timeout_ms)};
     if (call_.timeout) patience.deadline = deadline();
     return patience;
 }
@@ -91,7 +91,6 @@ Failure Caller::broken(const Error& error) {
 
 Result<void> Caller::wait(const Failure& failure) {
     if (failure.at_once) return {};
-    if (request_.once) return fail(failure.error);
     ++tries_;
     if (tries_ >= core_.limits.tries_max)
         return fail(failure.error.code(),

@@ -28,11 +28,8 @@ Result<ListObjectsReply> S3Client::list_objects(const ListObjectsRequest& reques
     add_if(http, "delimiter", request.delimiter);
     add_if(http, "start-after", request.start_after);
     add_if(http, "continuation-token", request.continuation_token);
-    if (request.metadata) http.add_header("x-tigris-list-metadata", "true");
     TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
-    TRY(ListObjectsReply reply, parse_list_objects(answer.body));
-    reply.metadata_told = request.metadata && answer.field("x-weir-list-metadata") == "true";
-    return reply;
+    return parse_list_objects(answer.body);
 }
 
 Result<ListVersionsReply> S3Client::list_versions(const ListVersionsRequest& request,

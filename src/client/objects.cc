@@ -137,7 +137,6 @@ Result<void> S3Client::rename_object(const RenameObjectRequest& request, const C
     http.add_header(
         "x-amz-rename-source",
         fmt::format("/{}/{}", request.bucket, s3::percent_encode(request.source_key, true)));
-    if (request.of_prefix) http.add_header("x-weir-rename-prefix", "true");
     // Some stores know by it that a second try is one.
     http.add_header("x-amz-client-token", random_token(token_characters));
     http.add_etag("x-amz-rename-source-if-match", request.source_if_match);

@@ -74,22 +74,13 @@ class Reply {
     bool encoded_;
 };
 
-// As Tigris tells it.
-std::map<std::string, std::string> listed_metadata(XmlElement element) {
-    std::map<std::string, std::string> metadata;
-    for (XmlElement at = element.child("Metadata"); at; at = at.next("Metadata"))
-        metadata[at.child("Name").text()] = at.child("Value").text();
-    return metadata;
-}
-
 Result<ListedObject> listed_object(const Reply& reply, XmlElement element) {
     TRY(std::string key, reply.name(element.child("Key")));
     return ListedObject{.key = std::move(key),
                         .bytes = number_or_zero(element.child("Size").text()),
                         .etag = unquoted_etag(element.child("ETag").text()),
                         .last_modified = time_of(element.child("LastModified").text()),
-                        .storage_class = element.child("StorageClass").text(),
-                        .metadata = listed_metadata(element)};
+                        .storage_class = element.child("StorageClass").text()};
 }
 
 Result<ListedVersion> listed_version(const Reply& reply, XmlElement element, bool delete_marker) {

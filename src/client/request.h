@@ -3,8 +3,6 @@
 //
 // A plain value; head_text() is pure. invalid_argument for words that cannot be sent.
 
-#include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,9 +30,6 @@ struct Request {
     // The server works before it answers (copies, completions), and may find an error after its
     // 200.
     bool slow_answer = false;
-    // No other try, and a stall of its own: for streams, whose reader decides how to go on.
-    bool once = false;
-    std::optional<std::chrono::milliseconds> stall = {};
 
     void add_header(std::string name, std::string value) {
         headers.emplace_back(std::move(name), std::move(value));

@@ -98,7 +98,6 @@ struct ListObjectsRequest {
     std::string start_after = {};
     std::string continuation_token = {};
     unsigned max_keys = 1000;
-    bool metadata = false;  // with user metadata, where the store has that (Weir, Tigris)
 };
 struct ListedObject {
     std::string key = {};
@@ -106,14 +105,11 @@ struct ListedObject {
     std::string etag = {};
     UnixNanos last_modified = 0;
     std::string storage_class = {};
-    std::map<std::string, std::string> metadata = {};  // where it was asked for and told
 };
 struct ListObjectsReply {
     std::vector<ListedObject> objects = {};
     std::vector<std::string> common_prefixes = {};
     std::string continuation_token = {};  // empty: that was the last page
-    // The store told all user metadata there is: an object without had none.
-    bool metadata_told = false;
 };
 
 struct ListVersionsRequest {
@@ -174,9 +170,6 @@ struct RenameObjectRequest {
     std::string source_key = {};
     std::string source_if_match = {};
     WriteConditions conditions = {};
-    // Weir: both keys end in "/", and all keys that begin with the source are renamed at once;
-    // without conditions.
-    bool of_prefix = false;
 };
 
 struct DeleteObjectRequest {

@@ -35,7 +35,6 @@
 #include "base/result.h"
 #include "client/credentials.h"
 #include "client/endpoint.h"
-#include "client/journal.h"
 #include "client/requests.h"
 #include "client/source.h"
 #include "io/buffer_pool.h"
@@ -133,12 +132,6 @@ class S3Client {
     Result<void> abort_upload(const AbortUploadRequest& request, const Call& call = {});
     Result<ListPartsReply> list_parts(const ListPartsRequest& request, const Call& call = {});
     Result<ListUploadsReply> list_uploads(const ListUploadsRequest& request, const Call& call = {});
-
-    // Weir's journal, line by line until the stream ends; why it ended. It is not tried again: that
-    // is for who knows how far he came. not_implemented of a server that has none, journal_gone
-    // where what follows the place is no longer kept.
-    Error follow_journal(const JournalRequest& request, const JournalSink& sink,
-                         const Call& call = {});
 
   private:
     struct State;

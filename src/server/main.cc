@@ -5,7 +5,6 @@
 
 #include <exception>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
@@ -28,17 +27,10 @@ int dispatch(const std::vector<std::string>& arguments) {
     return weir::cli::complain(fmt::format("'{}' is no command; see weir help", name), misused);
 }
 
-// mount(8) runs /sbin/mount.weir, a link to this program.
-bool is_mount_helper(std::string_view program) {
-    return program.substr(program.rfind('/') + 1) == "mount.weir";
-}
-
 }  // namespace
 
 int main(int count, char** values) {
     try {
-        if (count > 0 && is_mount_helper(values[0]))
-            return weir::cli::run_mount_helper({values + 1, values + count});
         return dispatch({values + 1, values + count});
     } catch (const std::exception& exception) {
         return weir::cli::complain(fmt::format("unexpected: {}", exception.what()), 1);

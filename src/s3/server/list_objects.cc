@@ -11,8 +11,6 @@ namespace {
 
 // TigrisFS's name for it, and its form.
 constexpr std::string_view list_metadata_header = "X-Tigris-List-Metadata";
-// What a client that asked is told, so that it knows that objects without metadata have none.
-constexpr std::string_view metadata_listed_header = "x-weir-list-metadata";
 
 // What was sent as a header need not be what XML can hold: then it is as RFC 2047 has it.
 std::string xml_value(const std::string& bytes) {
@@ -124,7 +122,6 @@ Result<Reply> list_objects_v2(const Call& call) {
     message.start_after = encode.optional(request.start_after);
     Reply reply;
     write(message, reply);
-    if (with_metadata) reply.add_header(std::string(metadata_listed_header), "true");
     return reply;
 }
 
