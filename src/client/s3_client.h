@@ -14,7 +14,8 @@
 // can tell this from somebody else who wrote the same bytes in between, and nobody needs to.
 // A create_upload may leave an upload behind that nobody knows of; bucket rules abort such.
 //
-// Owned by whoever wires the program; everything passed in outlives it. Safe from any thread.
+// Owned by whoever wires the program; everything passed in outlives it. Safe from any thread. The
+// process must ignore SIGPIPE: sendfile(2) to a store that went away raises it.
 // Failure: an Error whose code is what the server's S3 code means (base/error.h; an unknown one
 // goes by HTTP status) and whose message holds S3 code, HTTP status and request id: "NoSuchKey: The
 // specified key does not exist. (GET s3://bucket/key, HTTP 404, request id ...)". Of the client's

@@ -240,8 +240,8 @@ Result<void> Draft::rename(const Rename& rename) {
     const bool moves = base && !(before.placeholder && unsaved);
     if (moves) {
         TRY(base, rename.move(*base));
-    } else if (base) {
-        TRY_VOID(rename.drop(*base));
+    } else if (base || before.replaces) {
+        TRY_VOID(rename.drop(base));
         base.reset();
     }
     const MutexLock lock(mutex_);
@@ -256,7 +256,9 @@ Result<void> Draft::rename(const Rename& rename) {
 
 Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& erase) {
     const Gate::Shut alone(writing_);
-    TRY_VOID(erase(version().has_value()));
+    const State now = state();
+    // What it was to replace is still there.
+    TRY_VOID(erase(now.base || now.replaces));
     drop_upload();
     const MutexLock lock(mutex_);
     state_.discarded = true;

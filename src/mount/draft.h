@@ -98,13 +98,14 @@ class Draft {
 
     // It gets another name. `move` renames its object in the store and returns that, as it is then;
     // it is not called where the store has none, or one that is no more than a name: then commit()
-    // makes the object under the new name, and `drop` removes that name. `replaces`: whatever has
-    // the new name in the store gives way to it; else nothing may be there.
+    // makes the object under the new name, and `drop` removes what the old name has in the store:
+    // that name (its version), or what it was to replace. `replaces`: whatever has the new name in
+    // the store gives way to it; else nothing may be there.
     struct Rename {
         std::string key = {};
         bool replaces = false;
         std::function<Result<ObjectVersion>(const ObjectVersion&)> move = {};
-        std::function<Result<void>(const ObjectVersion&)> drop = {};
+        std::function<Result<void>(const std::optional<ObjectVersion>&)> drop = {};
     };
     Result<void> rename(const Rename& rename) EXCLUDES(mutex_);
     // It is removed: `erase` takes its object, if it has one, from the store. From then on it is

@@ -250,6 +250,28 @@ TEST_F(Drafts, ARenameDoesNotTouchWhoeverHasTheOldNameNow) {
     EXPECT_EQ(store.get(bucket, "temporary"), "somebody");
 }
 
+TEST_F(Drafts, WhatWasToBeReplacedGoesWithWhoeverHasItsName) {
+    const auto file = draft("temporary");
+    write(*file, 0, "new");
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    bool dropped = false;
+    ASSERT_TRUE(file->rename({.key = "other",
+                              .replaces = true,
+                              .move = {},
+                              .drop = [&](const std::optional<ObjectVersion>& version) {
+                                  EXPECT_FALSE(version);
+                                  dropped = true;
+                                  return Result<void>();
+                              }}));
+    EXPECT_TRUE(dropped) << "the object that \"final\" had before";
+    bool erased = false;
+    ASSERT_TRUE(file->discard([&](bool in_store) {
+        erased = in_store;
+        return Result<void>();
+    }));
+    EXPECT_TRUE(erased) << "the object that \"other\" had before";
+}
+
 TEST_F(Drafts, MetadataOfItsOwnTime) {
     const auto file = draft("meta");
     write(*file, 0, noise(2 * part_bytes));

@@ -97,21 +97,21 @@ Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Cal
 Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
                                         const client::Call& call) {
     ObjectVersion left;
-    TRY_VOID(draft.rename({.key = renaming.to_key,
-                           .replaces = renaming.replaces,
-                           .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
-                               TRY(left, move_object(renaming, version, call));
-                               return left;
-                           },
-                           .drop = [&](const ObjectVersion& version) -> Result<void> {
-                               TRY_VOID(ground_.store.client.delete_object(
-                                   {.bucket = ground_.store.bucket,
-                                    .key = renaming.key,
-                                    .version_id = {},
-                                    .if_match = version.etag},
-                                   call));
-                               return {};
-                           }}));
+    TRY_VOID(draft.rename(
+        {.key = renaming.to_key,
+         .replaces = renaming.replaces,
+         .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
+             TRY(left, move_object(renaming, version, call));
+             return left;
+         },
+         .drop = [&](const std::optional<ObjectVersion>& version) -> Result<void> {
+             TRY_VOID(ground_.store.client.delete_object({.bucket = ground_.store.bucket,
+                                                          .key = renaming.key,
+                                                          .version_id = {},
+                                                          .if_match = version ? version->etag : ""},
+                                                         call));
+             return {};
+         }}));
     return ground_.tree.set_version(renaming.node.id, left);
 }
 
@@ -165,7 +165,7 @@ Result<void> FileSystem::rename_folder(const Renaming& renaming, const client::C
             {.key = renaming.to_key + key.substr(renaming.key.size()),
              .replaces = false,
              .move = [](const ObjectVersion& version) -> Result<ObjectVersion> { return version; },
-             .drop = [](const ObjectVersion&) -> Result<void> { return {}; }}));
+             .drop = [](const std::optional<ObjectVersion>&) -> Result<void> { return {}; }}));
     }
     ground_.contents.moved(renaming.key + "/", renaming.to_key + "/");
     return {};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <csignal>
 #include <memory>
 #include <random>
 #include <string>
@@ -45,7 +46,10 @@ struct TestClient {
 
 class ClientTest : public ::testing::Test {
   protected:
-    static void SetUpTestSuite() { weir = std::make_unique<WeirProcess>(); }
+    static void SetUpTestSuite() {
+        std::signal(SIGPIPE, SIG_IGN);
+        weir = std::make_unique<WeirProcess>();
+    }
     static void TearDownTestSuite() { weir.reset(); }
 
     void SetUp() override {

@@ -33,8 +33,15 @@ def bucket(s3):
 
 
 @pytest.fixture(params=["root", "nobody"])
-def user(request):
-    return None if request.param == "root" else mounts.NOBODY
+def user(request, tmp_path):
+    if request.param == "root":
+        return None
+    # pytest's own folders are for root alone.
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o711)
+    os.chown(tmp_path, mounts.NOBODY, mounts.NOBODY)
+    return mounts.NOBODY
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,18 +92,12 @@ def mount(server, user, tmp_path):
     made = []
 
     def make(source, *options, name="a"):
-        # pytest's own folders are for root alone.
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            if os.geteuid() == 0:
-                folder.chmod(0o755)
         base = tmp_path / name
         base.mkdir(exist_ok=True)
         one = mounts.Mounted(base, server.client_environment(), source, *options, user=user)
         made.append(one)
         return one.start()
 
-    if user:
-        os.chown(tmp_path, user, user)
     make.made = made
     yield make
     for one in made:
