@@ -51,7 +51,7 @@ inline constexpr std::uint64_t mount_memory_bytes = 192 * MiB;  // of buffers, b
 inline constexpr std::uint64_t mount_memory_bytes_min = 32 * MiB;
 inline constexpr std::uint64_t mount_cache_bytes_min = 64 * MiB;
 inline constexpr std::uint64_t mount_log_bytes_max = 16 * MiB;  // of a log in a file, and once more
-inline constexpr unsigned umount_wait_s = 45;  // for the daemon to write what is under way
+inline constexpr unsigned umount_wait_s = 660;  // for the daemon to write what is under way
 
 // `weir cp`, `sync` and `rm` (src/cli/s3).
 inline constexpr std::size_t copy_files_max = 16;    // at a time
@@ -173,6 +173,7 @@ struct MountLimits {
     std::size_t open_files_max = 65'536;      // more opens fail with ENFILE
     std::size_t readahead_bytes = 4 * MiB;    // the kernel's; only root may raise it
     std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until writes are given up
+    std::uint64_t unmount_timeout_ms = 600'000;  // the same where somebody just unmounts
 
     // Fetching.
     std::size_t fetch_threads = 16;

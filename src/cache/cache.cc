@@ -185,12 +185,28 @@ Result<std::unique_ptr<WriteFile>> Cache::adopt_write(const std::string& id) {
 Result<std::shared_ptr<Entry>> Cache::keep(std::unique_ptr<WriteFile> file,
                                            const ObjectIdentity& identity,
                                            std::optional<std::uint64_t> crc64nvme) {
-    TRY(const std::uint64_t size_bytes, file->size_bytes());
+    const Result<void> kept = make_entry(*file, identity, crc64nvme);
+    if (!kept && kept.error().code() == Code::corrupt) {
+        // Not what was uploaded: somebody may want to look at it.
+        TRY_VOID(file->set_info(file->info()));
+        return fail(kept.error());
+    }
+    if (!kept) {
+        TRY_VOID(file->remove());
+        return fail(kept.error());
+    }
+    file.reset();
+    return entry(identity, crc64nvme);
+}
+
+Result<void> Cache::make_entry(WriteFile& file, const ObjectIdentity& identity,
+                               std::optional<std::uint64_t> crc64nvme) {
+    TRY(const std::uint64_t size_bytes, file.size_bytes());
     if (size_bytes != identity.size_bytes)
         return fail(Code::corrupt,
                     fmt::format("{} has {} bytes, the file that was uploaded {}",
                                 identity.describe(), identity.size_bytes, size_bytes));
-    TRY(const hash::BlockCrcs::Sums sums, crcs_of(*file, size_bytes, parts_->options.block_bytes));
+    TRY(const hash::BlockCrcs::Sums sums, crcs_of(file, size_bytes, parts_->options.block_bytes));
     if (crc64nvme && *crc64nvme != sums.whole)
         return fail(Code::corrupt,
                     fmt::format("{}: the file that was uploaded has another CRC64NVME than the "
@@ -202,14 +218,13 @@ Result<std::shared_ptr<Entry>> Cache::keep(std::unique_ptr<WriteFile> file,
     const std::string id = entry_id(identity);
     const auto fill = [&](File& state) { return fill_state(state, sums, crc64nvme); };
     const Result<bool> adopted = parts_->budget->with_room(layout.file_bytes, [&] {
-        return parts_->adopt(id, opener_.new_state(identity), *file, fill);
+        return parts_->adopt(id, opener_.new_state(identity), file, fill);
     });
     if (!adopted || !*adopted) parts_->budget->release(layout.file_bytes);
     if (!adopted) return fail(adopted.error());
-    if (*adopted) file->forget();
-    TRY_VOID(*adopted ? parts_->writes->remove(file->id()) : file->remove());
-    file.reset();
-    return entry(identity, crc64nvme);
+    if (!*adopted) return file.remove();
+    file.forget();
+    return parts_->writes->remove(file.id());
 }
 
 Cache::Usage Cache::usage() const {

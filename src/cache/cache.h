@@ -83,7 +83,8 @@ class Cache {
     Result<std::vector<AbandonedWrite>> abandoned_writes() const;
     Result<std::unique_ptr<WriteFile>> adopt_write(const std::string& id);
     // The written file was uploaded and is now that object: its bytes are read once and become the
-    // entry, without a copy. corrupt if they are not what the store says; the file stays then.
+    // entry, without a copy. corrupt if they are not what the store says: the file stays then, and
+    // can be found. With any other failure it is gone, as the store has it.
     Result<std::shared_ptr<Entry>> keep(std::unique_ptr<WriteFile> file,
                                         const ObjectIdentity& identity,
                                         std::optional<std::uint64_t> crc64nvme = std::nullopt);
@@ -98,6 +99,9 @@ class Cache {
     // Of two that were opened at once, the first.
     std::shared_ptr<Entry> remember(const std::string& id, std::shared_ptr<Entry> entry)
         EXCLUDES(mutex_);
+
+    Result<void> make_entry(WriteFile& file, const ObjectIdentity& identity,
+                            std::optional<std::uint64_t> crc64nvme);
 
     std::unique_ptr<Parts> parts_;
     Log* log_;

@@ -62,6 +62,12 @@ Result<void> WriteFile::set_info(WriteInfo info) {
     return {};
 }
 
+Result<void> WriteFile::set_expendable() {
+    const MutexLock lock(mutex_);
+    info_durable_ = false;
+    return files_->remove_info(id_);
+}
+
 Result<void> WriteFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     return file_.read_at(offset, out);
 }

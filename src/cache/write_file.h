@@ -35,6 +35,8 @@ class WriteFile {
     WriteInfo info() const EXCLUDES(mutex_);
     // Another key after a rename, other metadata. Durable with the next sync().
     Result<void> set_info(WriteInfo info) EXCLUDES(mutex_);
+    // All of it is elsewhere too: nobody finds it any more if this process dies, until set_info().
+    Result<void> set_expendable() EXCLUDES(mutex_);
 
     Result<void> read_at(std::uint64_t offset, std::span<std::byte> out) const;
     // no_space if the budget is used up by what cannot be evicted, or the disk is full.

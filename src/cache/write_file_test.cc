@@ -104,6 +104,41 @@ TEST(WriteFile, ThatTheStoreHasOtherwiseStays) {
     EXPECT_FALSE(std::filesystem::exists(rig.state_path(identity)));
 }
 
+TEST(WriteFile, ThatCannotBeKeptIsGone) {
+    const CacheRig rig(8 * test_block_bytes);
+    const auto cache = rig.open();
+    const ObjectIdentity identity = object(0, 1000);
+    auto file = written(*cache, identity);
+    const auto other = *cache->create_write(info_of("other"));
+    for (std::uint64_t at = 0; other->write_at(at, bytes_of(object(1, 4096)));) at += 4096;
+    EXPECT_EQ(cache->keep(std::move(file), identity).error().code(), Code::no_space);
+    ASSERT_TRUE(other->remove());
+    EXPECT_TRUE(std::filesystem::is_empty(rig.path / "dirty"));
+    EXPECT_EQ(cache->usage().used_bytes, 0U);
+}
+
+TEST(WriteFile, ThatIsExpendableIsFoundByNobody) {
+    const CacheRig rig;
+    std::string wanted;
+    {
+        const auto cache = rig.open();
+        const auto file = written(*cache, object(0, 10'000)), other = written(*cache, object(1, 9));
+        ASSERT_TRUE(file->sync());
+        ASSERT_TRUE(file->set_expendable());
+        ASSERT_TRUE(other->set_expendable());
+        ASSERT_TRUE(other->set_info(info_of("wanted again")));
+        ASSERT_TRUE(other->sync());
+        wanted = other->id();
+    }
+    // While another process has the cache nothing is swept.
+    const auto cache = rig.open();
+    const auto abandoned = *cache->abandoned_writes();
+    ASSERT_EQ(abandoned.size(), 1U);
+    EXPECT_EQ(abandoned[0].id, wanted);
+    ASSERT_TRUE((*cache->adopt_write(wanted))->remove());
+    EXPECT_TRUE(std::filesystem::is_empty(rig.path / "dirty"));
+}
+
 TEST(WriteFile, IsCountedAndNeverEvicted) {
     const CacheRig rig(40 * test_block_bytes);
     const auto cache = rig.open();

@@ -124,6 +124,11 @@ Result<void> WriteFiles::sync_info(const std::string& id) const {
     return folder_.sync();
 }
 
+Result<void> WriteFiles::remove_info(const std::string& id) const {
+    TRY_VOID(folder_.remove(info_name(id)));
+    return {};
+}
+
 // The description last: data without one would be found and belong to nothing.
 Result<void> WriteFiles::remove(const std::string& id) const {
     TRY_VOID(folder_.remove(data_name(id)));
@@ -152,9 +157,10 @@ Result<std::vector<AbandonedWrite>> WriteFiles::abandoned() const {
             (data.error().code() == Code::unavailable || data.error().code() == Code::not_found))
             continue;
         const Result<FileFacts> facts = data ? data->facts() : fail(data.error());
-        abandoned.push_back({.id = id,
-                             .info = facts ? read_info(id) : fail(facts.error()),
-                             .size_bytes = facts ? facts->size_bytes : 0});
+        Result<WriteInfo> info = facts ? read_info(id) : fail(facts.error());
+        if (!info && info.error().code() == Code::not_found) continue;  // expendable
+        abandoned.push_back(
+            {.id = id, .info = std::move(info), .size_bytes = facts ? facts->size_bytes : 0});
     }
     return abandoned;
 }

@@ -54,6 +54,8 @@ class WriteFiles {
     Result<void> write_info(const std::string& id, const WriteInfo& info,
                             bool replaces_durable) const;
     Result<void> sync_info(const std::string& id) const;
+    // Data without a description is nobody's: sweep() removes it.
+    Result<void> remove_info(const std::string& id) const;
     Result<void> remove(const std::string& id) const;
 
     // What no process has open.

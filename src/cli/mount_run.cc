@@ -137,9 +137,12 @@ Result<std::uint64_t> cache_bytes_of(const MountLine& line, const std::string& c
 
 // A mount without its status is better than none.
 std::unique_ptr<mount::StatusServer> start_status(const MountLine& line, const Person& person,
-                                                  mount::StatusServer::Ask ask, Log& log) {
+                                                  mount::StatusServer::Ask ask,
+                                                  mount::StatusServer::AwaitEnd await_end,
+                                                  Log& log) {
     const std::string socket = mount::status_socket(mount::status_folder(), line.folder);
-    auto started = mount::StatusServer::start(socket, person.uid, std::move(ask));
+    auto started =
+        mount::StatusServer::start(socket, person.uid, std::move(ask), std::move(await_end));
     if (started) return *std::move(started);
     log.warn("weir mount status will not know of it: {}", started.error().message());
     return nullptr;
@@ -197,7 +200,8 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
         now.memory_bytes_max = memory_bytes;
         return now;
     };
-    const std::unique_ptr<mount::StatusServer> status = start_status(line, person, tell, log);
+    const std::unique_ptr<mount::StatusServer> status =
+        start_status(line, person, tell, [&] { return mount->await_end(); }, log);
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
     // The last that is made, since it calls on the others.

@@ -7,7 +7,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
 #include <cstring>
+#include <optional>
+#include <string_view>
 
 #include "base/limits.h"
 #include "cli/command_line.h"
@@ -35,28 +41,80 @@ class Descriptor {
     const int descriptor_;
 };
 
-// The daemon that answers at the mount's status socket, as a descriptor that is readable once it
-// has ended; -1 if none does.
-int open_daemon(const std::string& folder) {
+// The socket at which the daemon answers; -1 if none does.
+int connect_to_daemon(const std::string& folder) {
     const std::string path = mount::status_socket(mount::status_folder(), folder);
     const Result<io::SocketPath> name = io::SocketPath::of(path);
     if (!name) return -1;
-    const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     std::memcpy(address.sun_path, name->text().data(), name->text().size());
-    if (socket.get() < 0 ||
-        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return -1;
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket < 0 ||
+        ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return socket;
+    ::close(socket);
+    return -1;
+}
+
+// The same daemon, as a descriptor that is readable once it has ended; -1 if it has.
+int open_process(int socket) {
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
     return static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0));
 }
 
-bool wait_for_end(int daemon) {
-    pollfd ended{.fd = daemon, .events = POLLIN, .revents = 0};
-    constexpr int millis_per_second = 1000;
-    return ::poll(&ended, 1, static_cast<int>(umount_wait_s) * millis_per_second) > 0;
+bool await_end(int socket) {
+    constexpr std::string_view request = "GET /end HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    return ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(request.size());
+}
+
+bool readable(int descriptor, std::chrono::steady_clock::time_point until) {
+    pollfd waits{.fd = descriptor, .events = POLLIN, .revents = 0};
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    return ::poll(&waits, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0))) > 0;
+}
+
+// What the daemon answered: how many files it could not write. nullopt if it ended without a word.
+std::optional<std::size_t> unsaved_files(int socket, std::chrono::steady_clock::time_point until) {
+    constexpr std::size_t reply_bytes_max = 4096;
+    std::string reply;
+    std::array<char, reply_bytes_max> piece{};
+    while (reply.size() < reply_bytes_max && readable(socket, until)) {
+        const ssize_t bytes = ::recv(socket, piece.data(), piece.size(), 0);
+        if (bytes <= 0) break;
+        reply.append(piece.data(), static_cast<std::size_t>(bytes));
+        const std::size_t body = reply.find("\r\n\r\n");
+        if (body == std::string::npos || reply.find('\n', body + 4) == std::string::npos) continue;
+        std::size_t files = 0;
+        const char* begin = reply.data() + body + 4;
+        if (std::from_chars(begin, reply.data() + reply.size(), files).ec == std::errc())
+            return files;
+        break;
+    }
+    return std::nullopt;
+}
+
+Result<void> await_daemon(const std::string& folder, int socket, int process) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(umount_wait_s);
+    const std::optional<std::size_t> unsaved = unsaved_files(socket, until);
+    if (process >= 0 && !readable(process, until))
+        return fail(Code::timeout,
+                    fmt::format("{} is unmounted, but after {} s its daemon still writes to the "
+                                "store; weir mount status shows what",
+                                folder, umount_wait_s));
+    if (!unsaved)
+        return fail(Code::unavailable,
+                    fmt::format("{} is unmounted, but its daemon did not say whether all is in the "
+                                "store; weir mount --recover brings there what is not",
+                                folder));
+    if (*unsaved == 0) return {};
+    return fail(Code::unavailable,
+                fmt::format("{} is unmounted, but {} files are not in the store: they are kept in "
+                            "the cache, and weir mount --recover brings them there",
+                            folder, *unsaved));
 }
 
 Result<void> umount(const std::string& given, bool lazy) {
@@ -65,13 +123,18 @@ Result<void> umount(const std::string& given, bool lazy) {
     if (!there)
         return fail(Code::not_found, fmt::format("nothing of Weir's is mounted at {}", folder));
     if (is_dead(folder)) return unmount(folder, true);
-    const Descriptor daemon(open_daemon(folder));
-    TRY_VOID(unmount(folder, lazy));
-    if (lazy || daemon.get() < 0 || wait_for_end(daemon.get())) return {};
-    return fail(Code::timeout,
-                fmt::format("{} is unmounted, but after {} s its daemon still writes to the store; "
-                            "weir mount status shows what",
-                            folder, umount_wait_s));
+    if (lazy) return unmount(folder, true);
+    const Descriptor socket(connect_to_daemon(folder));
+    const bool asked = socket.get() >= 0 && await_end(socket.get());
+    const Descriptor process(asked ? open_process(socket.get()) : -1);
+    TRY_VOID(unmount(folder, false));
+    if (asked) return await_daemon(folder, socket.get(), process.get());
+    fmt::print(
+        stderr,
+        "{} is unmounted; its daemon, another user's perhaps, could not be asked whether all "
+        "that was closed is in the store by now\n",
+        folder);
+    return {};
 }
 
 }  // namespace

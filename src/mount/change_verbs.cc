@@ -35,7 +35,7 @@ Result<void> FileSystem::change_attributes(NodeId id,
     Result<void> done = bytes ? draft->truncate(*bytes) : Result<void>();
     if (done) draft->change_metadata(change);
     // Whoever has it open for writing commits it.
-    if (done && ground_.drafts.alone(id)) done = ground_.drafts.flush(id, call);
+    if (done && !open_files_.any_commits(id)) done = ground_.drafts.flush(id, call);
     ground_.drafts.close(id);
     return done;
 }

@@ -237,20 +237,30 @@ Result<void> Draft::rename(const Rename& rename) {
     const bool unsaved = changed();
     const State before = state();
     std::optional<ObjectVersion> base = before.base;
-    const bool moves = base && !(before.placeholder && unsaved);
-    if (moves) {
+    const bool moves = base && !before.discarded && !(before.placeholder && unsaved);
+    if (before.discarded) {
+        // It has no name in the store any more.
+    } else if (moves) {
         TRY(base, rename.move(*base));
     } else if (base || before.replaces) {
         TRY_VOID(rename.drop(base));
         base.reset();
     }
-    const MutexLock lock(mutex_);
-    state_.key = rename.key;
-    state_.replaces = !base && rename.replaces;
-    if (base && bytes_) bytes_->reread(ground_.reader(state_.key, *base));
-    state_.base = std::move(base);
-    state_.placeholder = state_.placeholder && moves;
-    state_.described = false;
+    std::shared_ptr<DraftBytes> bytes;
+    {
+        const MutexLock lock(mutex_);
+        state_.key = rename.key;
+        state_.replaces = !base && rename.replaces;
+        if (base && bytes_) bytes_->reread(ground_.reader(state_.key, *base));
+        state_.base = std::move(base);
+        state_.placeholder = state_.placeholder && moves;
+        bytes = std::exchange(state_.described, false) ? bytes_ : nullptr;
+    }
+    // What a crash leaves is to have the new name.
+    if (!bytes) return {};
+    if (const Result<void> done = describe(*bytes); !done)
+        ground_.log.warn("{}: if this process dies now, it is recovered as {}: {}", rename.key,
+                         before.key, done.error().describe());
     return {};
 }
 
@@ -262,7 +272,16 @@ Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& er
     drop_upload();
     const MutexLock lock(mutex_);
     state_.discarded = true;
+    set_expendable();
     return {};
+}
+
+void Draft::set_expendable() {
+    state_.described = false;
+    if (!bytes_) return;
+    if (const Result<void> done = bytes_->file().set_expendable(); !done)
+        ground_.log.warn("{} in dirty/ may be taken for unsaved, which it is not: {}",
+                         bytes_->file().id(), done.error().describe());
 }
 
 Result<void> Draft::describe() {
@@ -272,21 +291,18 @@ Result<void> Draft::describe() {
 }
 
 Result<void> Draft::describe(DraftBytes& bytes) {
-    {
-        const MutexLock lock(mutex_);
-        if (state_.described) return {};
-    }
-    const State now = state();
+    // One after the other, and none of what has changed since.
+    const MutexLock lock(mutex_);
+    if (state_.described) return {};
     TRY(cache::WriteInfo info, write_info({.endpoint = ground_.client.endpoint().url(),
                                            .bucket = ground_.bucket,
-                                           .key = now.key,
-                                           .base = now.base,
+                                           .key = state_.key,
+                                           .base = state_.base,
                                            .base_valid_bytes = bytes.base_valid_bytes(),
-                                           .replaces = now.replaces,
-                                           .metadata = now.metadata,
+                                           .replaces = state_.replaces,
+                                           .metadata = state_.metadata,
                                            .created_at = bytes.file().info().created_at}));
     TRY_VOID(bytes.file().set_info(std::move(info)));
-    const MutexLock lock(mutex_);
     state_.described = true;
     return {};
 }

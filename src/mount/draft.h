@@ -146,6 +146,8 @@ class Draft {
     Result<std::shared_ptr<DraftBytes>> bytes_to_write() EXCLUDES(mutex_);
     Result<std::shared_ptr<DraftBytes>> make_bytes() REQUIRES(mutex_);
     Result<void> describe(DraftBytes& bytes) EXCLUDES(mutex_);
+    // The store has all, or nobody wants it: a crash leaves nothing to recover.
+    void set_expendable() REQUIRES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
     // Where a part is whole, and not the only one.

@@ -223,7 +223,7 @@ void Draft::committed(const State& state, const ObjectVersion& version,
     // Unless somebody set it meanwhile.
     state_.metadata_changed =
         state_.metadata_changed && state_.metadata.attributes != state.metadata.attributes;
-    state_.described = false;
+    set_expendable();
 }
 
 }  // namespace weir::mount

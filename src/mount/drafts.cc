@@ -13,6 +13,7 @@ constexpr std::chrono::seconds retry_after{10};
 
 Drafts::Drafts(const Environs& environs)
     : environs_(environs),
+      stop_(&environs.ending),
       closed_({.threads_max = environs.limits.commit_threads_max,
                .waiting_max = environs.limits.closed_files_max,
                .quiet = std::chrono::milliseconds(environs.limits.commit_quiet_ms),
@@ -21,7 +22,9 @@ Drafts::Drafts(const Environs& environs)
     if (environs_.async_close) retrying_ = std::thread([this] { retry(); });
 }
 
-Drafts::~Drafts() {
+Drafts::~Drafts() { stop(); }
+
+void Drafts::stop() {
     stop_.interrupt();
     closed_.stop();
     if (retrying_.joinable()) retrying_.join();
@@ -34,20 +37,14 @@ std::shared_ptr<Draft> Drafts::of(NodeId node) const {
     return found == written_.end() ? nullptr : found->second.draft;
 }
 
-bool Drafts::alone(NodeId node) const {
-    const MutexLock lock(mutex_);
-    const auto found = written_.find(node);
-    return found != written_.end() && found->second.opens == 1;
-}
-
-std::vector<Drafts::Beneath> Drafts::beneath(const std::string& path) const {
-    const std::string prefix = environs_.store.folder_key(path);
+std::vector<Drafts::Beneath> Drafts::beneath(const std::string& folder_key) const {
     std::vector<Beneath> all;
     {
         const MutexLock lock(mutex_);
         for (const auto& [node, written] : written_) all.push_back({node, written.draft});
     }
-    std::erase_if(all, [&](const Beneath& each) { return !each.draft->key().starts_with(prefix); });
+    std::erase_if(all,
+                  [&](const Beneath& each) { return !each.draft->key().starts_with(folder_key); });
     return all;
 }
 
@@ -55,10 +52,7 @@ Result<std::shared_ptr<Draft>> Drafts::open(NodeId node) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
     if (found == written_.end()) return begin(node);
-    if (found->second.failure) {
-        const Error failure = *std::exchange(found->second.failure, std::nullopt);
-        return fail(failure);
-    }
+    if (const std::optional<Error> failure = take_failure(found->second)) return fail(*failure);
     ++found->second.opens;
     return found->second.draft;
 }
@@ -87,12 +81,9 @@ Result<std::shared_ptr<Draft>> Drafts::open_new(const NodeInfo& node, DraftStart
     return draft;
 }
 
-void Drafts::note(NodeId node, const Result<void>& committed) {
-    const MutexLock lock(mutex_);
-    const auto found = written_.find(node);
-    if (found == written_.end()) return;
-    found->second.failed = !committed;
-    if (committed) found->second.failure.reset();
+std::optional<Error> Drafts::take_failure(Written& written) {
+    if (!written.failure || std::exchange(written.told, true)) return std::nullopt;
+    return written.failure;
 }
 
 // Before the writer hears that the store has it not: it may be the last that he hears.
@@ -105,16 +96,29 @@ void Drafts::keep_for_recovery(Draft& draft) const {
 
 Result<void> Drafts::commit_now(NodeId node, Draft& draft, const client::Call& call) {
     if (!draft.changed()) return {};
-    const Result<ObjectVersion> version = draft.commit(call);
-    if (!version) {
-        note(node, fail(version.error()));
+    const Result<ObjectVersion> committed = draft.commit(call);
+    if (!committed) {
+        // Whoever waited is gone: the last close() commits it.
+        if (committed.error().code() == Code::cancelled) return fail(committed.error());
+        {
+            const MutexLock lock(mutex_);
+            const auto found = written_.find(node);
+            if (found != written_.end()) {
+                found->second.failure = committed.error();
+                found->second.told = !environs_.async_close;
+            }
+        }
         keep_for_recovery(draft);
-        return fail(version.error());
+        return fail(committed.error());
     }
-    // A node that was removed meanwhile has no version to be told.
-    static_cast<void>(environs_.tree.set_version(node, *version));
+    const MutexLock lock(mutex_);
+    // The version that it has by now: two that commit tell theirs in no order. A node that was
+    // removed meanwhile has none to be told.
+    if (const std::optional<ObjectVersion> version = draft.version())
+        static_cast<void>(environs_.tree.set_version(node, *version));
     static_cast<void>(environs_.tree.set_attributes(node, draft.attributes()));
-    note(node, {});
+    const auto found = written_.find(node);
+    if (found != written_.end()) found->second.failure.reset();
     return {};
 }
 
@@ -131,10 +135,9 @@ Result<void> Drafts::flush(NodeId node, const client::Call& call) {
     {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
-        if (found != written_.end() && found->second.failure) {
-            const Error failure = *std::exchange(found->second.failure, std::nullopt);
-            return fail(failure);
-        }
+        if (found != written_.end())
+            if (const std::optional<Error> failure = take_failure(found->second))
+                return fail(*failure);
     }
     TRY_VOID(draft->describe());
     commit_later(node);
@@ -154,12 +157,14 @@ void Drafts::commit_later(NodeId node) {
 
 void Drafts::commit_closed(NodeId node) {
     std::shared_ptr<Draft> draft;
+    std::optional<Error> known;  // somebody heard of it
     {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end()) return;
         found->second.queued = false;
         draft = found->second.draft;
+        if (found->second.told) known = found->second.failure;
     }
     const Result<void> committed = commit_now(node, *draft, {.interrupt = &stop_, .timeout = {}});
     std::size_t opens = 0;
@@ -167,7 +172,7 @@ void Drafts::commit_closed(NodeId node) {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end()) return;
-        if (!committed) found->second.failure = committed.error();
+        if (!committed) found->second.told = known && known->code() == committed.error().code();
         opens = found->second.opens;
     }
     if (!committed)
@@ -182,7 +187,8 @@ void Drafts::retry() {
         {
             const MutexLock lock(mutex_);
             for (const auto& [node, written] : written_)
-                if (written.failed && written.failure && info(written.failure->code()).retry)
+                // Somebody else's version does not go away by trying; keys may be renewed.
+                if (written.failure && written.failure->code() != Code::stale)
                     failed.push_back(node);
         }
         for (const NodeId node : failed) commit_later(node);
@@ -198,7 +204,7 @@ void Drafts::close(NodeId node) {
         if (found == written_.end() || --found->second.opens > 0) return;
         if (found->second.queued) return;  // whoever commits it settles it
         draft = found->second.draft;
-        failed = found->second.failed;
+        failed = found->second.failure.has_value();
     }
     if (draft->changed() && environs_.async_close) {
         // With a failure that was told, or written through a mapping after the last close(2).
@@ -223,7 +229,7 @@ void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
             const MutexLock lock(mutex_);
             const auto found = written_.find(node);
             if (found == written_.end() || found->second.opens > 0) return;
-            failed = found->second.failed;
+            failed = found->second.failure.has_value();
         }
         // Whoever has changed it meanwhile settles it.
         if (failed) give_up(node, *draft);
@@ -231,7 +237,12 @@ void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
     }
     // Without room it is fetched when somebody reads it.
     const Result<void> kept = draft->keep();
-    if (!kept)
+    if (!kept && kept.error().code() == Code::corrupt)
+        environs_.ground.log.error(
+            "the store has other bytes of {} than were written; those are "
+            "kept in dirty/ of the cache: {}",
+            draft->key(), kept.error().describe());
+    else if (!kept)
         environs_.ground.log.debug("{} is not kept in the cache: {}", draft->key(),
                                    kept.error().describe());
     if (forget(node, *draft, false) && on_settled_) on_settled_(node, true);
@@ -272,8 +283,7 @@ bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
     return true;
 }
 
-std::size_t Drafts::drain(std::chrono::milliseconds time) {
-    const auto end = std::chrono::steady_clock::now() + time;
+std::size_t Drafts::drain() {
     closed_.hurry();
     std::vector<std::pair<NodeId, std::shared_ptr<Draft>>> all;
     {
@@ -282,17 +292,25 @@ std::size_t Drafts::drain(std::chrono::milliseconds time) {
     }
     std::size_t left = 0;
     for (const auto& [node, draft] : all) {
-        const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(
-            end - std::chrono::steady_clock::now());
-        if (rest.count() > 0 && commit_now(node, *draft, {.interrupt = nullptr, .timeout = rest}))
+        const Result<void> committed =
+            commit_now(node, *draft, {.interrupt = &stop_, .timeout = {}});
+        if (committed) {
+            if (unused(node)) settle(node, draft);
             continue;
+        }
         ++left;
         const Result<void> kept = draft->keep_for_recovery();
         environs_.ground.log.error(
-            "{} is not in the store; {}", draft->key(),
+            "{} is not in the store ({}); {}", draft->key(), committed.error().message(),
             kept ? "what was written is kept: weir mount --recover" : kept.error().describe());
     }
     return left;
+}
+
+bool Drafts::unused(NodeId node) const {
+    const MutexLock lock(mutex_);
+    const auto found = written_.find(node);
+    return found != written_.end() && found->second.opens == 0;
 }
 
 std::vector<Drafts::Progress> Drafts::progress(std::size_t files_max) const {

@@ -37,6 +37,7 @@ class Drafts {
         Tree& tree;
         const DraftLimits& limits;
         bool async_close = false;
+        const net::Interrupt& ending;  // of the whole mount: nothing is committed from then on
     };
     // Of one that the store does not have as it is.
     struct Progress {
@@ -47,7 +48,7 @@ class Drafts {
     };
 
     explicit Drafts(const Environs& environs);
-    ~Drafts();
+    ~Drafts();  // stop()
     Drafts(const Drafts&) = delete;
     Drafts& operator=(const Drafts&) = delete;
 
@@ -67,14 +68,12 @@ class Drafts {
     // Null if nobody writes it.
     std::shared_ptr<Draft> of(NodeId node) const EXCLUDES(mutex_);
 
-    // Does one open() hold it alone?
-    bool alone(NodeId node) const EXCLUDES(mutex_);
     // Those of a folder and the folders in it.
     struct Beneath {
         NodeId node = 0;
         std::shared_ptr<Draft> draft = {};
     };
-    std::vector<Beneath> beneath(const std::string& path) const EXCLUDES(mutex_);
+    std::vector<Beneath> beneath(const std::string& folder_key) const EXCLUDES(mutex_);
 
     // fsync(2): the store has it when it returns.
     Result<void> commit(NodeId node, const client::Call& call) EXCLUDES(mutex_);
@@ -83,8 +82,11 @@ class Drafts {
     // The last descriptor of an open() is gone. What nobody was told of is logged.
     void close(NodeId node) EXCLUDES(mutex_);
 
-    // Commits everything until then, and keeps the rest for recovery; how many those are.
-    std::size_t drain(std::chrono::milliseconds time) EXCLUDES(mutex_);
+    // Commits everything, until the mount ends, and keeps the rest for recovery; how many those
+    // are.
+    std::size_t drain() EXCLUDES(mutex_);
+    // Ends what goes on in the background: on_settled() is not called from there any more.
+    void stop();
     // At most so many of them.
     std::vector<Progress> progress(std::size_t files_max) const EXCLUDES(mutex_);
 
@@ -93,8 +95,8 @@ class Drafts {
         std::shared_ptr<Draft> draft;
         std::size_t opens = 0;
         bool queued = false;                // for a commit in the background
-        std::optional<Error> failure = {};  // that nobody was told yet
-        bool failed = false;                // the last commit
+        std::optional<Error> failure = {};  // of the last commit
+        bool told = false;                  // somebody heard of it
     };
 
     Result<std::shared_ptr<Draft>> begin(NodeId node) REQUIRES(mutex_);
@@ -102,13 +104,15 @@ class Drafts {
     Result<void> commit_now(NodeId node, Draft& draft, const client::Call& call) EXCLUDES(mutex_);
     void commit_later(NodeId node) EXCLUDES(mutex_);
     void commit_closed(NodeId node) EXCLUDES(mutex_);
-    void note(NodeId node, const Result<void>& committed) EXCLUDES(mutex_);
+    // What failed and nobody was told of is told once.
+    static std::optional<Error> take_failure(Written& written);
     // Nobody has it open: it becomes an entry of the cache and is forgotten, or is kept for
     // recovery.
     void settle(NodeId node, const std::shared_ptr<Draft>& draft) EXCLUDES(mutex_);
     void give_up(NodeId node, Draft& draft) EXCLUDES(mutex_);
     // False if somebody opened it meanwhile, or it is not as it was.
     bool forget(NodeId node, const Draft& draft, bool changed) EXCLUDES(mutex_);
+    bool unused(NodeId node) const EXCLUDES(mutex_);
     void retry() EXCLUDES(mutex_);
 
     const Environs environs_;

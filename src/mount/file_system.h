@@ -216,6 +216,8 @@ class FileSystem {
     Result<ObjectVersion> move_object(const Renaming& renaming, const ObjectVersion& version,
                                       const client::Call& call);
     Result<void> rename_folder(const Renaming& renaming, const client::Call& call);
+    // Files that were made or committed beneath its old name while it moved.
+    Result<void> rename_latecomers(const Renaming& folder, const client::Call& call);
     Result<void> move_folder(const Renaming& renaming, const client::Call& call);
 
     // change_verbs.cc

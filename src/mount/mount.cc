@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
 #include <utility>
 
 #include "base/mutex.h"
@@ -64,6 +67,45 @@ SessionOptions session_options(const MountOptions& options, const Store& store) 
             .no_exec = options.no_exec};
 }
 
+// Calls, once, when the time is over; not after it is gone.
+class Deadline {
+  public:
+    Deadline(std::chrono::milliseconds time, std::function<void()> call)
+        : until_(std::chrono::steady_clock::now() + time),
+          call_(std::move(call)),
+          thread_([this] { wait(); }) {}
+    ~Deadline() {
+        {
+            const MutexLock lock(mutex_);
+            gone_ = true;
+            changed_.notify_all();
+        }
+        thread_.join();
+    }
+    Deadline(const Deadline&) = delete;
+    Deadline& operator=(const Deadline&) = delete;
+
+  private:
+    void wait() {
+        const MutexLock lock(mutex_);
+        while (!gone_) {
+            const auto left = until_ - std::chrono::steady_clock::now();
+            if (left.count() <= 0) {
+                call_();
+                return;
+            }
+            changed_.wait_for(mutex_, std::chrono::ceil<std::chrono::milliseconds>(left));
+        }
+    }
+
+    const std::chrono::steady_clock::time_point until_;
+    const std::function<void()> call_;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    bool gone_ GUARDED_BY(mutex_) = false;
+    std::thread thread_;  // the last
+};
+
 }  // namespace
 
 struct Mount::State {
@@ -73,11 +115,14 @@ struct Mount::State {
           store(std::move(store_in)),
           freshness(options.as_of ? past_ttl : options.ttl) {}
 
-    // Everything that stands on the session.
+    // What needs no kernel, and then what stands on the session.
+    void wire_store();
     void wire();
-    // What is written is in the store, or kept for another process, within the limit.
-    void drain() const;
+    // What is written is in the store, or kept for another process.
+    void drain();
     void recover() const;
+    // How long what goes on may still take; then it is cancelled.
+    std::unique_ptr<Deadline> deadline(std::uint64_t timeout_ms);
 
     const MountOptions options;
     const Environs environs;
@@ -97,19 +142,16 @@ struct Mount::State {
     std::unique_ptr<Changes> changes;
     Mutex mutex;
     ConditionVariable changed;
-    bool served GUARDED_BY(mutex) = false;      // the kernel asks no more
+    bool served GUARDED_BY(mutex) = false;      // the kernel asks no more, and all is written
+    std::size_t unsaved GUARDED_BY(mutex) = 0;  // files that are not
     unsigned stopping GUARDED_BY(mutex) = 0;    // calls of stop()
     std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
 };
 
-void Mount::State::wire() {
-    const AttributeDefaults& defaults = options.defaults;
-    tree = std::make_unique<Tree>(defaults.of(Kind::folder, environs.clock.now()),
+void Mount::State::wire_store() {
+    tree = std::make_unique<Tree>(options.defaults.of(Kind::folder, environs.clock.now()),
                                   environs.limits.nodes_max);
-    listing = std::make_unique<Listing>(store, *tree, freshness, defaults, *session, environs.log);
     contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
-    fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
-                                        environs.log);
     draft_ground = std::make_unique<DraftGround>(
         DraftGround{.client = store.client,
                     .transfers = transfers,
@@ -122,11 +164,19 @@ void Mount::State::wire() {
                     .reader = [this](const std::string& key, const ObjectVersion& version) {
                         return contents->reader(key, version);
                     }});
+}
+
+void Mount::State::wire() {
+    const AttributeDefaults& defaults = options.defaults;
+    listing = std::make_unique<Listing>(store, *tree, freshness, defaults, *session, environs.log);
+    fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
+                                        environs.log);
     drafts = std::make_unique<Drafts>(Drafts::Environs{.ground = *draft_ground,
                                                        .store = store,
                                                        .tree = *tree,
                                                        .limits = draft_limits,
-                                                       .async_close = options.async_close});
+                                                       .async_close = options.async_close,
+                                                       .ending = session->ending()});
     file_system = std::make_unique<FileSystem>(
         Ground{.store = store,
                .limits = environs.limits,
@@ -165,12 +215,18 @@ void Mount::State::recover() const {
             environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
 }
 
-void Mount::State::drain() const {
-    const std::size_t left =
-        drafts->drain(std::chrono::milliseconds(environs.limits.drain_timeout_ms));
+void Mount::State::drain() {
+    const std::size_t left = drafts->drain();
     if (left > 0)
         environs.log.error("{} files are not in the store: weir mount --recover brings them there",
                            left);
+    const MutexLock lock(mutex);
+    unsaved = left;
+}
+
+std::unique_ptr<Deadline> Mount::State::deadline(std::uint64_t timeout_ms) {
+    return std::make_unique<Deadline>(std::chrono::milliseconds(timeout_ms),
+                                      [this] { session->interrupt_all(); });
 }
 
 Mount::Mount(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -182,6 +238,7 @@ Mount::~Mount() {
     }
     state_->follower->stop();
     state_->fetcher->stop();
+    state_->drafts->stop();
     // The kernel's requests have ended: nobody calls what goes now.
 }
 
@@ -193,10 +250,12 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
                 .attributes_in_listings = options.listed_metadata};
     TRY_VOID(look_at_bucket(store));
     auto state = std::make_unique<State>(std::move(options), environs, std::move(store));
+    state->wire_store();
+    // Before the kernel has a folder that nobody answers for yet.
+    if (state->options.recover) state->recover();
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();
-    if (state->options.recover) state->recover();
     if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);
     return std::unique_ptr<Mount>(new Mount(std::move(state)));
@@ -204,11 +263,23 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
 
 Result<void> Mount::wait() {
     const Result<void> served = state_->session->serve(*state_->file_system);
-    state_->drain();
+    {
+        const auto deadline = state_->deadline(state_->environs.limits.unmount_timeout_ms);
+        state_->drain();
+    }
     const MutexLock lock(state_->mutex);
     state_->served = true;
     state_->changed.notify_all();
-    return served;
+    if (!served || state_->unsaved == 0) return served;
+    return fail(Code::unavailable,
+                fmt::format("{} files are not in the store; weir mount --recover brings them there",
+                            state_->unsaved));
+}
+
+std::size_t Mount::await_end() const {
+    const MutexLock lock(state_->mutex);
+    while (!state_->served) state_->changed.wait(state_->mutex);
+    return state_->unsaved;
 }
 
 void Mount::stop() {
@@ -217,11 +288,12 @@ void Mount::stop() {
         if (state_->served) return;
         ++state_->stopping;
     }
+    const std::chrono::milliseconds time(state_->environs.limits.drain_timeout_ms);
+    const auto until = std::chrono::steady_clock::now() + time;
+    const auto deadline = state_->deadline(state_->environs.limits.drain_timeout_ms);
     // What is written and not closed yet goes to the store too.
     state_->drain();
     state_->session->unmount(/*force=*/false);
-    const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::milliseconds(state_->environs.limits.drain_timeout_ms);
     const MutexLock lock(state_->mutex);
     // Files that are open keep it alive.
     while (!state_->served && std::chrono::steady_clock::now() < until)

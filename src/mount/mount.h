@@ -55,8 +55,11 @@ class Mount {
     Mount(const Mount&) = delete;
     Mount& operator=(const Mount&) = delete;
 
-    // Returns when it is unmounted.
+    // Returns when it is unmounted and what was written is in the store: unavailable if some of it
+    // is not, which is kept for the next mount's `recover` then.
     Result<void> wait();
+    // On other threads: how many files are not, once wait() knows.
+    std::size_t await_end() const;
     // From any thread, a signal's handler thread for one: finishes what is being written, within
     // MountLimits::drain_timeout_ms, then unmounts.
     void stop();

@@ -45,4 +45,11 @@ bool OpenFiles::any_of(NodeId node) const {
     return false;
 }
 
+bool OpenFiles::any_commits(NodeId node) const {
+    const MutexLock lock(mutex_);
+    for (const auto& [handle, file] : files_)
+        if (file.node == node && file.commits) return true;
+    return false;
+}
+
 }  // namespace weir::mount

@@ -53,6 +53,8 @@ class OpenFiles {
     void set_content(NodeId node, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
     std::size_t count() const EXCLUDES(mutex_);
     bool any_of(NodeId node) const EXCLUDES(mutex_);
+    // Will a close(2) commit what is changed of it?
+    bool any_commits(NodeId node) const EXCLUDES(mutex_);
 
   private:
     const std::size_t files_max_;

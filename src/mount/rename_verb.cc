@@ -71,7 +71,20 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
     TRY_VOID(keep_folder(folder, call));
     const Moving moving(ground_.tree, renaming.node.id);
     TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call) : rename_file(renaming, call));
-    return ground_.tree.rename(folder, name, to_folder, to_name);
+    TRY_VOID(ground_.tree.rename(folder, name, to_folder, to_name));
+    return renaming.node.folder() ? rename_latecomers(renaming, call) : Result<void>();
+}
+
+Result<void> FileSystem::rename_latecomers(const Renaming& folder, const client::Call& call) {
+    for (const Drafts::Beneath& each : ground_.drafts.beneath(folder.key + "/")) {
+        Renaming file = folder;
+        TRY(file.node, ground_.tree.node(each.node));
+        file.key = each.draft->key();
+        file.to_key = folder.to_key + file.key.substr(folder.key.size());
+        file.replaces = false;
+        TRY_VOID(rename_written(file, *each.draft, call));
+    }
+    return {};
 }
 
 Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Call& call) {
@@ -155,8 +168,7 @@ Result<void> FileSystem::rename_folder(const Renaming& renaming, const client::C
         TRY_VOID(rmdir(renaming.to_folder, renaming.to_name, call));
     }
     // What is being written beneath it is renamed with it, so it must be there.
-    TRY(const std::string path, ground_.tree.path(renaming.node.id));
-    const std::vector<Drafts::Beneath> written = ground_.drafts.beneath(path);
+    const std::vector<Drafts::Beneath> written = ground_.drafts.beneath(renaming.key + "/");
     for (const Drafts::Beneath& each : written) TRY_VOID(ground_.drafts.commit(each.node, call));
     TRY_VOID(move_folder(renaming, call));
     for (const Drafts::Beneath& each : written) {

@@ -264,6 +264,9 @@ void Session::unmount(bool force) {
     state_->log.warn("{} was not unmounted: {}", state_->options.folder, std::strerror(errno));
 }
 
+void Session::interrupt_all() { state_->interrupts.interrupt_all(); }
+const net::Interrupt& Session::ending() const { return state_->interrupts.all(); }
+
 void Session::forget_name(NodeId folder, const std::string& name) {
     state_->notifier.add({.node = folder, .name = name});
 }

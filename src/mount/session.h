@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "mount/kernel.h"
+#include "net/interrupt.h"
 
 namespace weir::mount {
 
@@ -49,6 +50,9 @@ class Session final : public Kernel {
     // From any thread. Lazy where files are open: the name is gone at once, and serve() returns
     // when the last is closed; `force`: they fail from now on.
     void unmount(bool force);
+    // Whatever waits for the store, or begins to, fails with cancelled.
+    void interrupt_all();
+    const net::Interrupt& ending() const;
 
     void forget_name(NodeId folder, const std::string& name) override;
     void forget_pages(NodeId node, std::int64_t offset) override;

@@ -85,10 +85,13 @@ std::string status_socket(const std::string& status_folder, const std::string& m
 class StatusServer {
   public:
     using Ask = std::function<MountStatus()>;
+    // Returns when the mount has ended: how many files are not in the store.
+    using AwaitEnd = std::function<std::size_t()>;
 
     // `owner_uid`: who may ask besides root. The folder of the socket is made if it is missing.
     static Result<std::unique_ptr<StatusServer>> start(std::string socket, std::uint32_t owner_uid,
-                                                       Ask ask);
+                                                       Ask ask, AwaitEnd await_end);
+    // Whoever awaits the end is answered first, so it must be near.
     ~StatusServer();
     StatusServer(const StatusServer&) = delete;
     StatusServer& operator=(const StatusServer&) = delete;

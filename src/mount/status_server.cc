@@ -14,8 +14,8 @@
 namespace weir::mount {
 namespace {
 
-// One who asks is answered at a time, and one may wait.
-constexpr std::size_t threads = 1;
+// Who awaits the end, and those who ask meanwhile.
+constexpr std::size_t threads = 4;
 // httplib wants a port, which a unix socket has none of.
 constexpr int no_port = 80;
 
@@ -40,7 +40,8 @@ StatusServer::StatusServer(std::string socket)
     : socket_(std::move(socket)), server_(std::make_unique<httplib::Server>()) {}
 
 Result<std::unique_ptr<StatusServer>> StatusServer::start(std::string socket,
-                                                          std::uint32_t owner_uid, Ask ask) {
+                                                          std::uint32_t owner_uid, Ask ask,
+                                                          AwaitEnd await_end) {
     TRY_VOID(make_folder(socket.substr(0, socket.rfind('/'))));
     TRY(const io::SocketPath name, io::SocketPath::of(socket));
     std::unique_ptr<StatusServer> made(new StatusServer(std::move(socket)));
@@ -55,6 +56,9 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(std::string socket,
     });
     server.Get("/metrics", [ask](const httplib::Request&, httplib::Response& response) {
         response.set_content(to_metrics(ask()), "text/plain; version=0.0.4; charset=utf-8");
+    });
+    server.Get("/end", [await_end](const httplib::Request&, httplib::Response& response) {
+        response.set_content(std::to_string(await_end()) + "\n", "text/plain");
     });
     // A mount that died left its socket; that of one that lives cannot be here, since two mounts
     // are not at one folder.
