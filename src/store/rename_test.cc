@@ -237,8 +237,7 @@ TEST_P(PrefixRenames, LeaveNoKeyBehindWhoeverWrites) {
             // A conflict: the writers came in between each time that it tried.
             if (!done)
                 EXPECT_TRUE(code_of(done) == Code::rename_target_not_empty ||
-                            code_of(done) == Code::no_such_key ||
-                            code_of(done) == Code::conflict)
+                            code_of(done) == Code::no_such_key || code_of(done) == Code::conflict)
                     << done.error().describe();
         }
     }

@@ -1,5 +1,6 @@
 // What a mount reads of others' objects: user metadata as attributes, the index of a model's files,
-// names; and what a crash left beside a written file. Input: a byte that says which, then the text; metadata as lines of name and value.
+// names; and what a crash left beside a written file. Input: a byte that says which, then the text;
+// metadata as lines of name and value.
 
 #include <string>
 

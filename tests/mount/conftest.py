@@ -6,6 +6,7 @@ import traceback
 
 import mounts
 import pytest
+from proxy import Proxy
 
 from weir_server import WeirServer, new_bucket_name
 
@@ -42,6 +43,14 @@ def user(request, tmp_path):
             folder.chmod(0o711)
     os.chown(tmp_path, mounts.NOBODY, mounts.NOBODY)
     return mounts.NOBODY
+
+
+@pytest.fixture
+def proxy(server):
+    """For root's mounts: its threads are this process's, which a test of somebody else's is not."""
+    made = Proxy(server.port, int(os.environ.get("WEIR_TEST_SEED", "7")))
+    yield made
+    made.close()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -91,10 +100,10 @@ def mount(server, user, tmp_path):
     """Mounts a bucket; several times, if one likes: mount(bucket, "--read-only", name="b")."""
     made = []
 
-    def make(source, *options, name="a"):
+    def make(source, *options, name="a", environment=None):
         base = tmp_path / name
         base.mkdir(exist_ok=True)
-        one = mounts.Mounted(base, server.client_environment(), source, *options, user=user)
+        one = mounts.Mounted(base, environment or server.client_environment(), source, *options, user=user)
         made.append(one)
         return one.start()
 

@@ -117,6 +117,14 @@ class Mounted:
         return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) * 1024
 
 
+def eventually(check, within_s=60):
+    """Waits until `check()` is true."""
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def drop_kernel_caches():
     """What every file system has in memory; for root."""
     os.sync()

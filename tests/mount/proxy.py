@@ -13,13 +13,15 @@ class Proxy:
     """Listens at `endpoint`. What is set holds from then on, for open connections too.
 
     `delay_s`: each way, without making the stream narrower. `break_after_bytes`: a connection ends, without a word, once so
-    many bytes or more came from the server through it, each a random part of that. `paused`: nothing passes.
+    many bytes or more came from the server through it, each a random part of that. `passing`: cleared, nothing passes;
+    `dead`: nobody is answered.
     """
 
     def __init__(self, port, seed=1):
         self.target = ("127.0.0.1", port)
         self.delay_s = 0.0
         self.break_after_bytes = None
+        self.dead = False
         self.passing = threading.Event()
         self.passing.set()
         self.connections = 0
@@ -38,6 +40,9 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
+            if self.dead:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(self.target)
             except OSError:
@@ -105,6 +110,11 @@ class Proxy:
             ends, self.open = self.open, set()
         for end in ends:
             self.shut(end, socket.SHUT_RDWR)
+
+    def die(self):
+        """Until `dead` is false again."""
+        self.dead = True
+        self.cut()
 
     def close(self):
         self.shut(self.listener, socket.SHUT_RDWR)

@@ -11,7 +11,7 @@ import time
 
 import mounts
 import pytest
-from proxy import Proxy
+from mounts import eventually
 
 from weir_server import BINARY
 
@@ -25,13 +25,6 @@ def user():
     """Root: the proxy's threads are this process's, which a test of somebody else's is not."""
 
 
-@pytest.fixture
-def proxy(server):
-    made = Proxy(server.port, SEED)
-    yield made
-    made.close()
-
-
 def noise(size, seed=SEED):
     return random.Random(seed).randbytes(size)
 
@@ -40,13 +33,6 @@ def journal_of(one):
     told = subprocess.run([BINARY, "mount", "status", one.folder, "--json"], capture_output=True, text=True, timeout=WITHIN_S,
                           check=True)  # fmt: skip
     return json.loads(told.stdout)["journal"]
-
-
-def eventually(check, within_s=WITHIN_S):
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_reads_over_connections_that_break(s3, bucket, mount, proxy):

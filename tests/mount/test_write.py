@@ -11,7 +11,6 @@ import subprocess
 import threading
 import time
 
-import mounts
 import pytest
 
 from weir_server import BINARY
@@ -433,13 +432,11 @@ def test_threads_write_one_file(root, get):
     assert get("shared") == body
 
 
-def test_a_dead_endpoint_is_an_error_and_its_return_none(request, own_server, tmp_path, user):
+def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, mount):
     server = own_server(listen="127.0.0.1:0").start()
     s3 = server.client()
     s3.create_bucket(Bucket="dead-end")
-    (tmp_path / "m").mkdir()
-    mounted = mounts.Mounted(tmp_path / "m", server.client_environment(), "dead-end", user=user).start()
-    request.addfinalizer(mounted.stop)
+    mounted = mount("dead-end", environment=server.client_environment())
     path = mounted.folder / "file"
     file = open(path, "wb", buffering=0)
     file.write(b"first")
