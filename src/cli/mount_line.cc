@@ -132,6 +132,8 @@ constexpr std::array table{
            set<&MountLine::listed_metadata, true>},
     Option{"no_passthrough", "", "the kernel does not read complete files by itself",
            set<&MountLine::passthrough, false>},
+    Option{"no_store_files", "", "a store on this machine sends what could be read from its files",
+           set<&MountLine::store_files, false>},
     Option{"foreground", "", "stays before the terminal; the log goes to standard error",
            set<&MountLine::foreground, true>},
     Option{"log", "FILE",

@@ -38,6 +38,7 @@ struct MountLine {
     bool async_close = false;
     bool listed_metadata = false;
     bool passthrough = true;
+    bool store_files = true;
     bool foreground = false;
     bool recover = false;
     std::string log = {};  // a file, or "syslog"; empty: what is there

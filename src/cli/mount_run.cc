@@ -92,6 +92,7 @@ mount::MountOptions options_of(const MountLine& line, const Person& person) {
                                 .allow_other = line.allow_other || person.root,
                                 .no_exec = line.no_exec,
                                 .passthrough = line.passthrough,
+                                .store_files = line.store_files,
                                 .listed_metadata = line.listed_metadata,
                                 .async_close = line.async_close,
                                 .recover = line.recover,

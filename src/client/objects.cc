@@ -70,6 +70,7 @@ Result<ObjectInfo> S3Client::head_object(const HeadObjectRequest& request, const
     http.add_header("x-amz-checksum-mode", "ENABLED");
     http.add_etag("If-Match", request.if_match);
     http.add_etag("If-None-Match", request.if_none_match);
+    if (request.locate_blob) http.add_header("x-weir-blob", "locate");
     TRY(const Answer answer, Caller(state_->core, std::move(http), call).ask());
     return parse_object_info(answer.fields);
 }

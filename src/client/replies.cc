@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -100,6 +101,30 @@ Result<ListedVersion> listed_version(const Reply& reply, XmlElement element, boo
                          .delete_marker = delete_marker};
 }
 
+// "boot=...; device=1; inode=2; path=/a%20b": nullopt if it is anything else.
+std::optional<LocalBlob> parse_local_blob(std::string_view text) {
+    LocalBlob blob;
+    std::optional<std::uint64_t> device, inode;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(';'), text.size());
+        std::string_view field = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        while (field.starts_with(' ')) field.remove_prefix(1);
+        const std::size_t equals = std::min(field.find('='), field.size());
+        const std::string_view name = field.substr(0, equals);
+        const std::string_view value = field.substr(std::min(equals + 1, field.size()));
+        if (name == "boot") blob.boot_id = value;
+        if (name == "device") device = number(value);
+        if (name == "inode") inode = number(value);
+        if (name == "path") blob.path = s3::percent_decode(value, false).value_or("");
+    }
+    if (blob.boot_id.empty() || !blob.path.starts_with('/') || !device || !inode)
+        return std::nullopt;
+    blob.device = *device;
+    blob.inode = *inode;
+    return blob;
+}
+
 }  // namespace
 
 std::string unquoted_etag(std::string_view text) {
@@ -150,6 +175,7 @@ ObjectInfo parse_object_info(const std::vector<std::pair<std::string, std::strin
         if (is("Cache-Control")) object.headers.cache_control = value;
         if (is("Content-Disposition")) object.headers.content_disposition = value;
         if (is("x-amz-storage-class")) object.storage_class = value;
+        if (is("x-weir-blob")) object.blob = parse_local_blob(value);
         if (is("x-amz-checksum-crc64nvme")) object.crc64nvme = parse_crc64nvme(value);
         std::string lower = name;
         for (char& c : lower)

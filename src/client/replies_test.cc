@@ -32,6 +32,24 @@ TEST(Replies, OfListingsAreDecodedAsTheySay) {
     EXPECT_EQ(plain->continuation_token, "");
 }
 
+TEST(Replies, TellOfAFileOnThisMachine) {
+    const auto blob = [](std::string value) {
+        return parse_object_info({{"x-weir-blob", std::move(value)}}).blob;
+    };
+    const auto told = blob("boot=b-1; device=64768; inode=12; path=/data/a%20b%3Bc; more=1");
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->boot_id, "b-1");
+    EXPECT_EQ(told->device, 64768u);
+    EXPECT_EQ(told->inode, 12u);
+    EXPECT_EQ(told->path, "/data/a b;c");
+    for (const char* bad :
+         {"", ";;;", "boot=b; device=1; inode=2", "boot=b; device=1; inode=x; path=/a",
+          "boot=b; device=-1; inode=2; path=/a", "device=1; inode=2; path=/a",
+          "boot=b; device=1; inode=2; path=a", "boot=b; device=1; inode=2; path=/a%zz", "="})
+        EXPECT_FALSE(blob(bad)) << bad;
+    EXPECT_FALSE(parse_object_info({}).blob);
+}
+
 TEST(Replies, ThatAreNoneAreRefused) {
     for (const std::string_view xml :
          {"", "<html></html>", "<ListBucketResult>", "<Error><Code>x</Code></Error>",

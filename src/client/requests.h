@@ -29,6 +29,14 @@ struct ObjectHeaders {
 };
 
 // One version of one object, as HEAD or GET tell.
+// A file on this machine that holds an object's bytes, as a Weir says that is here too.
+struct LocalBlob {
+    std::string boot_id = {};  // of its kernel
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::string path = {};
+};
+
 struct ObjectInfo {
     std::uint64_t bytes = 0;  // of the whole object, also in a GET of a range
     std::string etag = {};
@@ -38,6 +46,7 @@ struct ObjectInfo {
     std::string storage_class = {};
     // Of all its bytes; where the server has it and says so.
     std::optional<std::uint64_t> crc64nvme = {};
+    std::optional<LocalBlob> blob = {};  // where it was asked for
 };
 
 struct ByteSpan {
@@ -70,6 +79,7 @@ struct HeadObjectRequest {
     std::string version_id = {};
     std::string if_match = {};
     std::string if_none_match = {};  // not_modified if it still is that one
+    bool locate_blob = false;        // for a Weir on this machine
 };
 
 struct GetObjectRequest {

@@ -1,18 +1,22 @@
 #include "mount/content.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "base/check.h"
+#include "mount/local_blob.h"
 
 namespace weir::mount {
 namespace {
 
+constexpr std::uint64_t small_bytes_max = 64 * KiB;  // asking for a file costs more than these
 constexpr std::size_t recent_files_max = 256;
 constexpr std::uint64_t recent_file_bytes_max = MiB;
 constexpr std::uint64_t recent_share = 64;            // of the cache's bytes, one in so many
@@ -88,6 +92,7 @@ Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
 
 Result<std::uint64_t> Content::fetch(cache::ByteRange range, const client::Call& call) {
     if (!entry_) return fail(Code::no_space);
+    if (blob_.load() >= 0) return 0U;
     std::uint64_t fetched = 0;
     while (true) {
         TRY(std::optional<cache::Claim> claim, entry_->claim(range));
@@ -132,12 +137,68 @@ Result<void> Content::read_through(std::uint64_t offset, std::span<std::byte> ou
     return get([&] { return cache::ByteRange{offset + copied, out.size() - copied}; }, copy, call);
 }
 
+Content::~Content() {
+    if (const int blob = blob_.load(); blob >= 0) ::close(blob);
+}
+
+Result<int> Content::descriptor() const {
+    if (const int blob = blob_.load(); blob >= 0) return blob;
+    if (!entry_) return fail(Code::no_space);
+    return entry_->descriptor();
+}
+
+Result<void> Content::look(std::optional<std::uint64_t>* crc64nvme, const client::Call& call) {
+    const bool for_blob = store_.reads_files && bytes() > small_bytes_max;
+    const client::GetObjectRequest about = request({});
+    TRY(const client::ObjectInfo object, store_.client.head_object({.bucket = about.bucket,
+                                                                    .key = about.key,
+                                                                    .version_id = about.version_id,
+                                                                    .if_match = about.if_match,
+                                                                    .if_none_match = {},
+                                                                    .locate_blob = for_blob},
+                                                                   call));
+    *crc64nvme = object.crc64nvme;
+    if (!object.blob || object.bytes != bytes()) return {};
+    const std::optional<uid_t> owner = listener_of(store_.client.endpoint().port);
+    const int blob = owner ? open_local_blob(*object.blob, bytes(), *owner) : -1;
+    int none = -1;
+    if (blob >= 0 && !blob_.compare_exchange_strong(none, blob)) ::close(blob);
+    return {};
+}
+
+void Content::look_for_blob(const client::Call& call) {
+    if (!store_.reads_files || bytes() <= small_bytes_max || complete()) return;
+    {
+        const MutexLock lock(mutex_);
+        if (std::exchange(looked_for_blob_, true)) return;
+    }
+    // If that fails the bytes are fetched, and what is wrong is told then.
+    std::optional<std::uint64_t> unused;
+    static_cast<void>(look(&unused, call));
+}
+
+Result<void> Content::read_blob(int blob, std::uint64_t offset, std::span<std::byte> out) {
+    while (!out.empty()) {
+        const ssize_t bytes = ::pread(blob, out.data(), out.size(), static_cast<off_t>(offset));
+        if (bytes < 0 && errno == EINTR) continue;
+        if (bytes < 0) return fail(errno_error("reading the store's file", errno));
+        if (bytes == 0) return fail(Code::corrupt, "the store's file has become shorter");
+        out = out.subspan(static_cast<std::size_t>(bytes));
+        offset += static_cast<std::uint64_t>(bytes);
+    }
+    return {};
+}
+
 Result<std::size_t> Content::read(std::uint64_t offset, std::span<std::byte> out,
                                   const client::Call& call) {
     if (offset >= bytes()) return 0;
     out =
         out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), bytes() - offset)));
     if (out.empty()) return 0;
+    if (const int blob = blob_.load(); blob >= 0) {
+        TRY_VOID(read_blob(blob, offset, out));
+        return out.size();
+    }
     if (entry_) {
         const Result<void> read = read_cached(offset, out, call);
         if (read) return out.size();
@@ -149,7 +210,7 @@ Result<std::size_t> Content::read(std::uint64_t offset, std::span<std::byte> out
 
 Result<void> Content::fetch_all(const client::Call& call) {
     std::byte last{};
-    if (bytes() == 0) return {};
+    if (bytes() == 0 || blob_.load() >= 0) return {};
     TRY_VOID(fetch({0, bytes()}, call));
     while (!complete()) {
         // What others fetch.
@@ -169,14 +230,10 @@ Result<void> Content::fetch_all(const client::Call& call) {
 }
 
 Result<void> Content::learn_checksum(cache::Cache& cache, const client::Call& call) {
-    if (!entry_ || entry_->complete()) return {};
-    const client::GetObjectRequest about = request({});
-    TRY(const client::ObjectInfo object, store_.client.head_object({.bucket = about.bucket,
-                                                                    .key = about.key,
-                                                                    .version_id = about.version_id,
-                                                                    .if_match = about.if_match},
-                                                                   call));
-    if (object.crc64nvme) TRY_VOID(cache.entry(entry_->identity(), object.crc64nvme));
+    if (!entry_ || complete()) return {};
+    std::optional<std::uint64_t> crc64nvme;
+    TRY_VOID(look(&crc64nvme, call));
+    if (crc64nvme) TRY_VOID(cache.entry(entry_->identity(), crc64nvme));
     return {};
 }
 

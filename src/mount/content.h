@@ -4,7 +4,7 @@
 // read by its version id where there is one, else what was not fetched yet fails with stale.
 //
 // Shared by its readers; safe from any thread. Where the cache has no room, bytes are fetched for
-// the reader alone.
+// the reader alone; where the store keeps them in a file on this machine, that is read.
 
 #include <algorithm>
 #include <atomic>
@@ -33,6 +33,7 @@ class Content {
     // `key` is the object's when it was opened; a rename elsewhere does not change it.
     Content(const Store& store, std::string key, ObjectVersion version,
             std::shared_ptr<cache::Entry> entry);
+    ~Content();
     Content(const Content&) = delete;
     Content& operator=(const Content&) = delete;
 
@@ -41,9 +42,16 @@ class Content {
     std::uint64_t bytes() const { return version_.bytes; }
     // Null where the cache could not make one.
     const std::shared_ptr<cache::Entry>& entry() const { return entry_; }
-    bool complete() const { return entry_ && entry_->complete() && !entry_->dropped(); }
+    bool complete() const {
+        return blob_.load() >= 0 || (entry_ && entry_->complete() && !entry_->dropped());
+    }
+    // A file with all of it, open as long as this is; for what is complete().
+    Result<int> descriptor() const;
+    // Asks the store, once, whether it keeps the object in a file that can be read here.
+    void look_for_blob(const client::Call& call) EXCLUDES(mutex_);
     // Of the range, as far as the file goes.
     bool present(std::uint64_t offset, std::uint64_t length) const {
+        if (blob_.load() >= 0) return true;
         return entry_ && offset < bytes() &&
                entry_->present({offset, std::min(length, bytes() - offset)});
     }
@@ -72,6 +80,10 @@ class Content {
     // What is missing, as asked anew for each GET; by version id once the object is another.
     Result<void> get(const std::function<cache::ByteRange()>& missing,
                      const client::PieceSink& sink, const client::Call& call);
+    // HEAD: the checksum of the whole, if the store has it; and its file, if it may be read here.
+    Result<void> look(std::optional<std::uint64_t>* crc64nvme, const client::Call& call)
+        EXCLUDES(mutex_);
+    static Result<void> read_blob(int blob, std::uint64_t offset, std::span<std::byte> out);
     Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
     client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
 
@@ -81,6 +93,8 @@ class Content {
     mutable Mutex mutex_;
     std::string key_ GUARDED_BY(mutex_);
     std::string version_id_ GUARDED_BY(mutex_);  // empty: the current one, if it still is that
+    bool looked_for_blob_ GUARDED_BY(mutex_) = false;
+    std::atomic<int> blob_ = -1;  // set once
 };
 
 // The Content of each node that somebody has open or fetches; each once.

@@ -20,6 +20,7 @@
 #include "mount/follower.h"
 #include "mount/freshness.h"
 #include "mount/listing.h"
+#include "mount/local_blob.h"
 #include "mount/recovery.h"
 #include "mount/session.h"
 #include "mount/tree.h"
@@ -247,7 +248,8 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
                 .bucket = options.bucket,
                 .prefix = folder_prefix(options.prefix),
                 .as_of = options.as_of,
-                .attributes_in_listings = options.listed_metadata};
+                .attributes_in_listings = options.listed_metadata,
+                .reads_files = options.store_files && on_loopback(environs.client.endpoint().host)};
     TRY_VOID(look_at_bucket(store));
     auto state = std::make_unique<State>(std::move(options), environs, std::move(store));
     state->wire_store();

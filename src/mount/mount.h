@@ -32,6 +32,7 @@ struct MountOptions {
     bool allow_other = false;
     bool no_exec = false;
     bool passthrough = true;       // where it is possible
+    bool store_files = true;       // are read in place, where the store is on this machine
     bool listed_metadata = false;  // no HEAD for what a listing does not tell
     bool async_close = false;      // close() returns when the bytes are safe locally
     bool recover = false;          // first what mounts that ended had not brought to the store

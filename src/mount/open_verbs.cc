@@ -20,6 +20,7 @@ Result<Opened> FileSystem::open(NodeId id, int flags, const client::Call& call) 
 
 Result<Opened> FileSystem::open_to_read(const NodeInfo& node, int flags, const client::Call& call) {
     TRY(std::shared_ptr<Content> content, ground_.contents.of(node));
+    content->look_for_blob(call);
     ground_.fetcher.opened(node, content);
     if (ground_.kernel.passthrough() && is_weights(node.name))
         ground_.fetcher.wait_complete(content, call);
@@ -45,7 +46,7 @@ Opened FileSystem::count_open(NodeId id, const Content& content) {
     const bool large = content.bytes() > ground_.limits.small_file_bytes_max;
     if (mode.passthrough == 0 && mode.cached == 0 && large && ground_.kernel.passthrough() &&
         content.complete() && !ground_.drafts.of(id)) {
-        const Result<int> descriptor = content.entry()->descriptor();
+        const Result<int> descriptor = content.descriptor();
         if (descriptor) mode.backing = ground_.kernel.open_backing(*descriptor);
     }
     if (mode.backing != 0) {

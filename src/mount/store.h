@@ -19,6 +19,7 @@ struct Store {
     std::string prefix;                   // "" or "a/b/"
     std::optional<UnixNanos> as_of;       // as it was then; read-only
     bool attributes_in_listings = false;  // what a listing does not tell is not asked for
+    bool reads_files = false;             // it may be on this machine (local_blob.h)
 
     std::string key(std::string_view path) const { return prefix + std::string(path); }
     // Of a folder, whose own key ends in "/"; that of the root is the prefix.

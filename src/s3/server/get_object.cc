@@ -9,6 +9,7 @@
 #include "s3/proto/model_object.h"
 #include "s3/proto/range.h"
 #include "s3/server/exchange.h"
+#include "s3/server/local_blob.h"
 #include "s3/server/preconditions.h"
 #include "s3/server/settled.h"
 #include "store/verify.h"
@@ -197,6 +198,12 @@ Result<http::Response> answer(Exchange& exchange, const GetObjectRequest& reques
     Reply reply;
     write(message, reply);
     if (selection.partial) reply.status = 206;
+    if (head_only && asks_for_blob(exchange.head)) {
+        TRY(const store::Body body,
+            exchange.store.open_body(bucket, request.key, record, 0, record.size_bytes(), wait));
+        if (const auto where = locate_blob(body, record.size_bytes()))
+            reply.add_header(blob_header, *where);
+    }
     http::Response response = to_response(std::move(reply));
     response.content_length = selection.range.length;
     if (head_only) return response;
