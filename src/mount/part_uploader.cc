@@ -8,21 +8,48 @@
 
 namespace weir::mount {
 
+// What the pool's threads come in by. It outlives the uploader, for those that come late: they find
+// it shut and touch nothing else.
+struct PartUploader::Door {
+    Mutex mutex;
+    ConditionVariable left;
+    std::size_t inside GUARDED_BY(mutex) = 0;
+    bool open GUARDED_BY(mutex) = true;
+
+    bool enter() {
+        const MutexLock lock(mutex);
+        if (open) ++inside;
+        return open;
+    }
+    void leave() {
+        const MutexLock lock(mutex);
+        if (--inside == 0) left.notify_all();
+    }
+    void shut() {
+        const MutexLock lock(mutex);
+        open = false;
+        while (inside > 0) left.wait(mutex);
+    }
+};
+
 PartUploader::PartUploader(client::S3Client& client, io::BlockingPool& pool,
                            std::size_t parallelism, Target target, int descriptor)
     : client_(client),
       pool_(pool),
       parallelism_(parallelism),
       target_(std::move(target)),
-      descriptor_(descriptor) {}
+      descriptor_(descriptor),
+      door_(std::make_shared<Door>()) {}
 
 PartUploader::~PartUploader() { stop(); }
 
 void PartUploader::stop() {
     stop_.interrupt();
-    const MutexLock lock(mutex_);
-    queue_.clear();
-    while (workers_ > 0) idle_.wait(mutex_);
+    {
+        const MutexLock lock(mutex_);
+        queue_.clear();
+    }
+    door_->shut();
 }
 
 void PartUploader::offer(const Slot& slot) {
@@ -66,16 +93,23 @@ bool PartUploader::current(const Piece& piece) {
 // What no thread of the pool is free for is done by send().
 void PartUploader::start_workers() {
     while (workers_ < std::min(parallelism_, queue_.size() + in_flight_)) {
-        if (!pool_.submit([this] { work(); })) return;
+        if (!ask_for_turn()) return;
         ++workers_;
     }
 }
 
-void PartUploader::work() {
+bool PartUploader::ask_for_turn() {
+    return pool_.submit([door = door_, this] {
+        if (!door->enter()) return;
+        take_turn();
+        door->leave();
+    });
+}
+
+void PartUploader::take_turn() {
     const MutexLock lock(mutex_);
-    drain();
-    --workers_;
-    idle_.notify_all();
+    if (!queue_.empty()) send_next();
+    if (queue_.empty() || !ask_for_turn()) --workers_;
 }
 
 void PartUploader::drain() {

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,7 +78,8 @@ class PartUploader {
     Result<Completed> complete(const std::vector<Piece>& pieces,
                                const client::WriteConditions& conditions, const client::Call& call)
         EXCLUDES(mutex_);
-    // Ends what goes in the background; nothing reads the file any more when it returns.
+    // Ends what goes in the background; nothing reads the file any more when it returns. Does not
+    // wait for threads that others have.
     void stop() EXCLUDES(mutex_);
     // After stop(), best effort: rules of the bucket abort what is left behind.
     void abort() EXCLUDES(creating_);
@@ -105,9 +107,14 @@ class PartUploader {
         std::optional<Error> error = {};
     };
 
+    struct Door;
+
     bool current(const Piece& piece) REQUIRES(mutex_);
     void start_workers() REQUIRES(mutex_);
-    void work() EXCLUDES(mutex_);
+    // False if the pool takes no more.
+    bool ask_for_turn() REQUIRES(mutex_);
+    // One part, on a thread of the pool; then it is others' turn.
+    void take_turn() EXCLUDES(mutex_);
     // Until the queue is empty.
     void drain() REQUIRES(mutex_);
     void send_next() REQUIRES(mutex_);
@@ -122,6 +129,7 @@ class PartUploader {
     const Target target_;
     const int descriptor_;
     net::Interrupt stop_;  // of what goes in the background
+    const std::shared_ptr<Door> door_;
 
     Mutex creating_;
     std::string upload_id_ GUARDED_BY(creating_);
@@ -130,7 +138,7 @@ class PartUploader {
     ConditionVariable idle_;
     std::map<unsigned, Part> parts_ GUARDED_BY(mutex_);
     std::deque<Piece> queue_ GUARDED_BY(mutex_);
-    std::size_t workers_ GUARDED_BY(mutex_) = 0;
+    std::size_t workers_ GUARDED_BY(mutex_) = 0;  // of the pool, and turns that it comes to later
     std::size_t in_flight_ GUARDED_BY(mutex_) = 0;
     std::uint64_t sent_ GUARDED_BY(mutex_) = 0;
     bool resting_ GUARDED_BY(mutex_) = false;  // the background failed; send() will tell why
