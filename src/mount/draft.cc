@@ -169,16 +169,15 @@ void Draft::begin_upload(const DraftBytes& bytes) {
             at = slot.span.end;
         }
     if (whole.empty()) return;
-    Result<client::ObjectHeaders> headers = upload_headers(state_.metadata);
-    if (!headers) return;  // commit() will say why
-    make_uploader(*std::move(headers));
+    make_uploader();
     for (const Slot& slot : whole) uploader_->offer(slot);
 }
 
-void Draft::make_uploader(client::ObjectHeaders headers) {
+void Draft::make_uploader() {
     uploader_ = std::make_shared<PartUploader>(
         ground_.client, ground_.pool, ground_.limits.file_parallelism,
-        PartUploader::Target{ground_.bucket, state_.key, std::move(headers)},
+        PartUploader::Target{ground_.bucket, state_.key,
+                             [this](const client::Call& call) { return headers_of_upload(call); }},
         bytes_->file().descriptor());
 }
 

@@ -150,11 +150,12 @@ class Draft {
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
     // Where a part is whole, and not the only one.
     void begin_upload(const DraftBytes& bytes) REQUIRES(mutex_);
-    void make_uploader(client::ObjectHeaders headers) REQUIRES(mutex_);
+    void make_uploader() REQUIRES(mutex_);
     void drop_upload() EXCLUDES(mutex_);
 
-    // draft_commit.cc. The gate is shut.
-    Result<void> look_at_headers(const client::Call& call);
+    // draft_commit.cc. The gate is shut, but for the headers.
+    Result<void> look_at_headers(const client::Call& call) EXCLUDES(mutex_);
+    Result<client::ObjectHeaders> headers_of_upload(const client::Call& call) EXCLUDES(mutex_);
     Result<ObjectVersion> commit_changes(const client::Call& call);
     Result<ObjectVersion> commit_metadata(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_at_once(const State& state, const client::Call& call);

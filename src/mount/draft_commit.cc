@@ -57,9 +57,15 @@ Result<void> Draft::look_at_headers(const client::Call& call) {
                                                               .if_none_match = {}},
                                                              call));
     const MutexLock lock(mutex_);
+    // A thread that sends parts and one that commits may both have looked.
+    if (std::exchange(state_.metadata.headers_known, true)) return {};
     state_.metadata.headers = std::move(found.headers);
-    state_.metadata.headers_known = true;
     return {};
+}
+
+Result<client::ObjectHeaders> Draft::headers_of_upload(const client::Call& call) {
+    TRY_VOID(look_at_headers(call));
+    return upload_headers(state().metadata);
 }
 
 Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
@@ -139,9 +145,8 @@ Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call
     const std::shared_ptr<DraftBytes> file = bytes();
     std::shared_ptr<PartUploader> uploader;
     {
-        TRY(client::ObjectHeaders headers, upload_headers(state.metadata));
         const MutexLock lock(mutex_);
-        if (!uploader_) make_uploader(std::move(headers));
+        if (!uploader_) make_uploader();
         uploader = uploader_;
     }
     const std::vector<Piece> pieces = this->pieces(state, *file);
@@ -158,10 +163,10 @@ Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call
     const ObjectVersion version{
         .etag = done->etag, .version_id = done->version_id, .bytes = file->size_bytes()};
     TRY(const client::ObjectHeaders wanted, upload_headers(state.metadata));
-    const bool right = wanted.metadata == uploader->headers().metadata;
+    const bool right = wanted == uploader->headers();
     committed(state, version, done->crc64nvme);
     if (right) return version;
-    // Owner, mode or times were set after the upload had begun.
+    // They were set after the upload had begun.
     {
         const MutexLock lock(mutex_);
         state_.metadata_changed = true;

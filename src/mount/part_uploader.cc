@@ -72,6 +72,11 @@ void PartUploader::changed_from(unsigned part_number) {
         ++part->second.changes;
 }
 
+client::ObjectHeaders PartUploader::headers() const {
+    const MutexLock lock(creating_);
+    return headers_;
+}
+
 std::uint64_t PartUploader::parts_sent() const {
     const MutexLock lock(mutex_);
     return sent_;
@@ -183,9 +188,10 @@ Result<client::UploadedPart> PartUploader::copy_one(const Piece& piece, const Ba
 Result<std::string> PartUploader::upload_id(const client::Call& call) {
     const MutexLock lock(creating_);
     if (upload_id_.empty()) {
+        TRY(headers_, target_.headers(call));
         TRY(client::CreateUploadReply created,
             client_.create_upload(
-                {.bucket = target_.bucket, .key = target_.key, .headers = target_.headers}, call));
+                {.bucket = target_.bucket, .key = target_.key, .headers = headers_}, call));
         upload_id_ = std::move(created.upload_id);
     }
     return upload_id_;

@@ -39,7 +39,8 @@ class PartUploader {
     struct Target {
         std::string bucket = {};
         std::string key = {};
-        client::ObjectHeaders headers = {};
+        // Asked once, when the upload is made, from any thread; not after stop().
+        std::function<Result<client::ObjectHeaders>(const client::Call&)> headers = {};
     };
     // The version that unchanged parts come from.
     struct Base {
@@ -63,7 +64,8 @@ class PartUploader {
     PartUploader& operator=(const PartUploader&) = delete;
 
     const std::string& key() const { return target_.key; }
-    const client::ObjectHeaders& headers() const { return target_.headers; }
+    // That the upload was made with.
+    client::ObjectHeaders headers() const EXCLUDES(creating_);
 
     // The part is whole. Sent in the background, once: if it changes after that, send() sends it.
     void offer(const Slot& slot) EXCLUDES(mutex_);
@@ -131,8 +133,9 @@ class PartUploader {
     net::Interrupt stop_;  // of what goes in the background
     const std::shared_ptr<Door> door_;
 
-    Mutex creating_;
+    mutable Mutex creating_;
     std::string upload_id_ GUARDED_BY(creating_);
+    client::ObjectHeaders headers_ GUARDED_BY(creating_);
 
     mutable Mutex mutex_;
     ConditionVariable idle_;

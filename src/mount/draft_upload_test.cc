@@ -1,0 +1,92 @@
+// What uploads in parts leave behind, in the store and for another process, where something goes
+// wrong on the way.
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "mount/draft_rig.h"
+#include "mount/fault_proxy.h"
+#include "net/interrupt.h"
+
+namespace weir::mount {
+namespace {
+
+const std::string no_such_upload =
+    "HTTP/1.1 404 Not Found\r\nContent-Length: 40\r\n\r\n"
+    "<Error><Code>NoSuchUpload</Code></Error>";
+const std::string no_rename = "HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n";
+
+// Over a proxy, and a pool that can be waited for.
+class DraftUploads : public DraftRig {
+  protected:
+    std::size_t uploads() {
+        const auto listed = store.client().list_uploads({.bucket = bucket});
+        EXPECT_TRUE(listed) << listed.error().describe();
+        return listed ? listed->uploads.size() : 0;
+    }
+    bool there(const std::string& key) {
+        return store.client().head_object({.bucket = bucket, .key = key}).has_value();
+    }
+    // Fails once, at the first request that holds the words, and counts what was sent till then.
+    void fail_at(Draft& file, FaultProxy::Fault fault) {
+        net::Interrupt interrupt;
+        fault.then = [&] { interrupt.interrupt(); };
+        proxy.set(std::move(fault));
+        EXPECT_EQ(file.commit({.interrupt = &interrupt, .timeout = {}}).error().code(),
+                  Code::cancelled);
+        proxy.pass_all();
+        EXPECT_TRUE(file.changed());
+        sent = file.parts_sent();
+    }
+    void give_text(const std::string& key, const std::string& bytes,
+                   const Metadata& metadata = {}) {
+        const auto put = store.client().put_object({.bucket = bucket,
+                                                    .key = key,
+                                                    .headers = {.content_type = "text/weights",
+                                                                .cache_control = "no-cache",
+                                                                .metadata = metadata}},
+                                                   client::Source(bytes_of(bytes)));
+        ASSERT_TRUE(put) << put.error().describe();
+    }
+    void expect_text(const std::string& key) {
+        const client::ObjectHeaders headers = store.head(bucket, key).headers;
+        EXPECT_EQ(headers.content_type, "text/weights");
+        EXPECT_EQ(headers.cache_control, "no-cache");
+    }
+
+    FaultProxy proxy{store.port()};
+    io::BlockingPool pool{4, 64};
+    std::unique_ptr<client::S3Client> client = store.client_at(proxy.port());
+    client::Transfers transfers{*client, pool};
+    DraftGround faulty = ground_of(*client, transfers, pool);
+    std::uint64_t sent = 0;
+    std::string all = noise(3 * part_bytes);
+};
+
+TEST_F(DraftUploads, HeadersOfALargeObjectStay) {
+    give_text("large", noise(3 * part_bytes));
+    Draft file(faulty,
+               {.key = "large", .base = version("large"), .metadata = {.headers_known = false}});
+    const std::uint64_t before = client->stats().requests;
+    write(file, 0, all);
+    while (file.parts_sent() == 0) std::this_thread::yield();
+    commit(file);
+    EXPECT_TRUE(store.get(bucket, "large") == all);
+    expect_text("large");
+    EXPECT_EQ(client->stats().requests - before, 6U) << "HEAD, create, three parts, complete";
+}
+
+TEST_F(DraftUploads, HeadersThatAreSetLaterAreCorrected) {
+    Draft file(faulty, {.key = "large"});
+    write(file, 0, all);
+    while (file.parts_sent() == 0) std::this_thread::yield();
+    file.change_metadata(
+        [](DraftMetadata& metadata) { metadata.headers.content_type = "text/weights"; });
+    commit(file);
+    EXPECT_EQ(store.head(bucket, "large").headers.content_type, "text/weights");
+    EXPECT_EQ(store.head(bucket, "large").etag, file.version()->etag);
+}
+
+}  // namespace
+}  // namespace weir::mount
