@@ -275,6 +275,7 @@ TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {
     description.metadata.headers.content_type = "text/plain";
     description.metadata.headers.metadata["mine"] = "1";
     description.metadata.attributes.permissions = 0604;
+    description.metadata.headers_known = false;
     const DraftDescription read = *read_description(*write_info(description));
     EXPECT_EQ(read.key, "k");
     EXPECT_EQ(read.base->version_id, "v");
@@ -284,6 +285,7 @@ TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {
     EXPECT_EQ(read.metadata.headers.content_type, "text/plain");
     EXPECT_EQ(read.metadata.headers.metadata.at("mine"), "1");
     EXPECT_EQ(read.metadata.attributes.permissions, 0604);
+    EXPECT_FALSE(read.metadata.headers_known);
     cache::WriteInfo bad = *write_info(description);
     for (auto& [name, value] : bad.metadata)
         if (name == "base-valid-bytes") value = "10";

@@ -88,5 +88,27 @@ TEST_F(DraftUploads, HeadersThatAreSetLaterAreCorrected) {
     EXPECT_EQ(store.head(bucket, "large").etag, file.version()->etag);
 }
 
+TEST_F(DraftUploads, HeadersThatNobodyLookedAtAreRecovered) {
+    give_text("left", noise(10'000), {{"mine", "kept"}});
+    {
+        Draft file(faulty,
+                   {.key = "left",
+                    .base = version("left"),
+                    .metadata = {.attributes = {.permissions = 0640}, .headers_known = false}});
+        write(file, 0, "new");
+        ASSERT_TRUE(file.keep_for_recovery());
+    }
+    const auto left = *cache->abandoned_writes();
+    ASSERT_EQ(left.size(), 1U);
+    auto adopted = Draft::adopt(ground, *cache->adopt_write(left[0].id));
+    ASSERT_TRUE(adopted) << adopted.error().describe();
+    commit(**adopted);
+    expect_text("left");
+    const Metadata metadata = store.head(bucket, "left").headers.metadata;
+    EXPECT_TRUE(metadata.contains("mine"));
+    EXPECT_EQ(metadata.at("mode"), std::to_string(0100640));
+    EXPECT_EQ(store.get(bucket, "left").substr(0, 3), "new");
+}
+
 }  // namespace
 }  // namespace weir::mount
