@@ -183,15 +183,14 @@ void Draft::make_uploader() {
 
 void Draft::drop_upload() {
     std::shared_ptr<PartUploader> uploader;
+    bool unwanted = false;
     {
         const MutexLock lock(mutex_);
         uploader = std::exchange(uploader_, nullptr);
         if (uploader) parts_sent_ += uploader->parts_sent();
+        unwanted = uploader && (state_.discarded || uploader->key() != state_.key);
     }
-    if (!uploader) return;
-    uploader->stop();
-    // Nobody waits for it; where no thread is free, the bucket's rules must do.
-    static_cast<void>(ground_.pool.submit([uploader] { uploader->abort(); }));
+    if (uploader) PartUploader::take_away(std::move(uploader), unwanted);
 }
 
 Result<void> Draft::zero(Span span) {
@@ -258,9 +257,11 @@ Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& er
     const State now = state();
     // What it was to replace is still there.
     TRY_VOID(erase(now.base || now.replaces));
+    {
+        const MutexLock lock(mutex_);
+        state_.discarded = true;
+    }
     drop_upload();
-    const MutexLock lock(mutex_);
-    state_.discarded = true;
     return {};
 }
 

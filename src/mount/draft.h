@@ -160,11 +160,12 @@ class Draft {
     Result<ObjectVersion> commit_metadata(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_at_once(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_parts(const State& state, const client::Call& call);
-    Result<PartUploader::Completed> complete(PartUploader& uploader,
-                                             const std::vector<Piece>& pieces, const State& state,
-                                             const client::Call& call);
-    Result<void> move(const std::string& from, PartUploader::Completed& done, const State& state,
-                      const client::Call& call);
+    // nullopt: the name that the parts were sent under is somebody else's now.
+    Result<std::optional<PartUploader::Completed>> complete(PartUploader& uploader,
+                                                            const std::vector<Piece>& pieces,
+                                                            const State& state,
+                                                            const client::Call& call);
+    void stand_on_completed() EXCLUDES(mutex_);
     std::vector<Piece> pieces(const State& state, const DraftBytes& bytes) const;
     void committed(const State& state, const ObjectVersion& version,
                    std::optional<std::uint64_t> crc64nvme) EXCLUDES(mutex_);

@@ -110,5 +110,140 @@ TEST_F(DraftUploads, HeadersThatNobodyLookedAtAreRecovered) {
     EXPECT_EQ(store.get(bucket, "left").substr(0, 3), "new");
 }
 
+TEST_F(DraftUploads, WhatWasCompletedUnderItsOldNameIsOnlyMovedAtTheNextTry) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    EXPECT_TRUE(store.get(bucket, "temporary") == all);
+    // Weir knows the uploads that it completed, others do not.
+    proxy.set({.words = "uploadId=", .answer = no_such_upload});
+    commit(file);
+    EXPECT_EQ(file.parts_sent(), sent);
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+    EXPECT_FALSE(there("temporary"));
+    EXPECT_EQ(store.head(bucket, "final").etag, file.version()->etag);
+}
+
+TEST_F(DraftUploads, AMoveWhoseReplyWasLostIsFound) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject", .done = true});
+    commit(file);
+    EXPECT_EQ(file.parts_sent(), sent);
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+    EXPECT_FALSE(there("temporary"));
+    write(file, 0, "x");
+    commit(file);
+    EXPECT_EQ(store.get(bucket, "final").substr(0, 1), "x");
+}
+
+TEST_F(DraftUploads, ACopyWhoseReplyWasLostIsFound) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    net::Interrupt interrupt;
+    proxy.set({.words = "?renameObject", .answer = no_rename, .then = [&] {
+                   proxy.set({.words = "x-amz-copy-source", .done = true, .then = [&] {
+                                  interrupt.interrupt();
+                              }});
+               }});
+    EXPECT_FALSE(file.commit({.interrupt = &interrupt, .timeout = {}}));
+    proxy.set({.words = "?renameObject", .answer = no_rename});
+    sent = file.parts_sent();
+    commit(file);
+    EXPECT_EQ(file.parts_sent(), sent);
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+    EXPECT_FALSE(there("temporary"));
+    EXPECT_EQ(store.head(bucket, "final").etag, file.version()->etag);
+}
+
+TEST_F(DraftUploads, WhatChangedSinceItWasCompletedIsSentAgain) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    ASSERT_TRUE(file.truncate(2 * part_bytes));
+    all.resize(2 * part_bytes);
+    commit(file);
+    pool.stop();
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+    EXPECT_FALSE(there("temporary"));
+    EXPECT_EQ(uploads(), 0U);
+}
+
+TEST_F(DraftUploads, ItsOldNameMayBeItsNameAgain) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = false, .move = {}, .drop = {}}));
+    commit(file);
+    EXPECT_EQ(file.parts_sent(), sent);
+    EXPECT_TRUE(store.get(bucket, "temporary") == all);
+    EXPECT_FALSE(there("final"));
+}
+
+TEST_F(DraftUploads, WhatHasItsOldNameAgainIsWrittenOn) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = false, .move = {}, .drop = {}}));
+    write(file, 7, "x");
+    all[7] = 'x';
+    commit(file);
+    pool.stop();
+    EXPECT_TRUE(store.get(bucket, "temporary") == all);
+    EXPECT_FALSE(there("final"));
+}
+
+TEST_F(DraftUploads, WhatWasCutShorterSinceItMayHaveBeenCompletedIsSentAgain) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "<CompleteMultipartUpload", .done = true});
+    ASSERT_TRUE(file.truncate(2 * part_bytes));
+    all.resize(2 * part_bytes);
+    commit(file);
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+}
+
+TEST_F(DraftUploads, ItsOldNameMayBeSomebodyElsesBeforeItIsMoved) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    store.put(bucket, "temporary", "somebody");
+    commit(file);
+    pool.stop();
+    EXPECT_TRUE(store.get(bucket, "final") == all);
+    EXPECT_EQ(store.get(bucket, "temporary"), "somebody");
+}
+
+TEST_F(DraftUploads, WhatCannotBeMovedIsTakenAway) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    store.put(bucket, "final", "somebody");
+    EXPECT_EQ(file.commit().error().code(), Code::stale);
+    pool.stop();
+    EXPECT_FALSE(there("temporary"));
+    EXPECT_EQ(store.get(bucket, "final"), "somebody");
+    EXPECT_TRUE(read(file, 0, all.size()) == all);
+    EXPECT_EQ(uploads(), 0U);
+}
+
+TEST_F(DraftUploads, WhatIsRemovedBeforeItIsMovedIsTakenAway) {
+    Draft file(faulty, {.key = "temporary"});
+    write(file, 0, all);
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    fail_at(file, {.words = "?renameObject"});
+    ASSERT_TRUE(file.discard([](bool) { return Result<void>(); }));
+    pool.stop();
+    EXPECT_FALSE(there("temporary"));
+}
+
 }  // namespace
 }  // namespace weir::mount

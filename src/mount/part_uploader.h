@@ -8,8 +8,7 @@
 //
 // Owned by a Draft; safe from any thread, but for send() and complete(), of which one at a time may
 // run, and nobody writes to the file meanwhile. Memory: one buffer of the client's pool a part that
-// is being sent. The destructor stops, and leaves the upload in the store; abort() takes it
-// away.
+// is being sent. The destructor stops, and leaves in the store what is there; take_away() does not.
 
 #include <deque>
 #include <functional>
@@ -53,6 +52,7 @@ class PartUploader {
     struct Completed {
         std::string etag = {};
         std::string version_id = {};
+        std::uint64_t bytes = 0;
         std::optional<std::uint64_t> crc64nvme = {};  // of the whole; unknown with copied parts
     };
 
@@ -76,15 +76,19 @@ class PartUploader {
     // All pieces are there as they are now when it returns. `call` is how each request is made.
     Result<void> send(const std::vector<Piece>& pieces, const std::optional<Base>& base,
                       const Fill& fill, const client::Call& call) EXCLUDES(mutex_);
-    // After send() of the same pieces.
+    // After send() of the same pieces. Once it has succeeded the object is there, and no request is
+    // made for the same pieces again; others are refused with no_such_upload, as the store does.
     Result<Completed> complete(const std::vector<Piece>& pieces,
                                const client::WriteConditions& conditions, const client::Call& call)
         EXCLUDES(mutex_);
+    std::optional<Completed> completed() const EXCLUDES(mutex_);
     // Ends what goes in the background; nothing reads the file any more when it returns. Does not
     // wait for threads that others have.
     void stop() EXCLUDES(mutex_);
-    // After stop(), best effort: rules of the bucket abort what is left behind.
-    void abort() EXCLUDES(creating_);
+    // Ends it, and takes the upload from the store; where it was completed, the object, if that is
+    // `unwanted`. In the background, best effort, for upload_abort_timeout_ms: rules of the bucket
+    // abort what is left behind.
+    static void take_away(std::shared_ptr<PartUploader> uploader, bool unwanted);
 
     // How many times a part was sent, and the bytes of those that are there, for tests and status.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
@@ -117,6 +121,9 @@ class PartUploader {
     bool ask_for_turn() REQUIRES(mutex_);
     // One part, on a thread of the pool; then it is others' turn.
     void take_turn() EXCLUDES(mutex_);
+    // After stop().
+    void abort(const client::Call& call) EXCLUDES(creating_);
+    void remove(const Completed& object, const client::Call& call);
     // Until the queue is empty.
     void drain() REQUIRES(mutex_);
     void send_next() REQUIRES(mutex_);
@@ -124,6 +131,9 @@ class PartUploader {
     Result<client::UploadedPart> copy_one(const Piece& piece, const Base& base,
                                           const std::string& id, const client::Call& call);
     Result<std::string> upload_id(const client::Call& call) EXCLUDES(creating_);
+    // All of these pieces, and their checksum.
+    client::CompleteUploadRequest request_of(const std::vector<Piece>& pieces,
+                                             std::optional<std::uint64_t>& crc) REQUIRES(mutex_);
 
     client::S3Client& client_;
     io::BlockingPool& pool_;
@@ -146,6 +156,8 @@ class PartUploader {
     std::uint64_t sent_ GUARDED_BY(mutex_) = 0;
     bool resting_ GUARDED_BY(mutex_) = false;  // the background failed; send() will tell why
     Sending* sending_ GUARDED_BY(mutex_) = nullptr;
+    std::vector<Span> asked_ GUARDED_BY(mutex_);  // pieces that complete() may have made the object
+    std::optional<Completed> completed_ GUARDED_BY(mutex_) = {};
 };
 
 }  // namespace weir::mount
