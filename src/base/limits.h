@@ -151,6 +151,8 @@ struct ClientLimits {
 
 // Files that are written through a mount (src/mount).
 inline constexpr std::uint64_t draft_piece_bytes = 1 * MiB;  // that are copied at a time
+inline constexpr std::uint64_t upload_abort_timeout_ms =
+    5'000;  // that an upload is taken from the store in, at the latest
 
 struct DraftLimits {
     // Of the first parts of an upload; later ones are larger. A file up to this is one PutObject.

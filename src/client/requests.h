@@ -26,6 +26,8 @@ struct ObjectHeaders {
     std::string cache_control = {};
     std::string content_disposition = {};
     std::map<std::string, std::string> metadata = {};  // x-amz-meta-*, names in lower case
+
+    bool operator==(const ObjectHeaders&) const = default;
 };
 
 // One version of one object, as HEAD or GET tell.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace weir::mount {
 namespace {
@@ -17,9 +18,22 @@ bool CommitQueue::add(NodeId node) {
     if (stopping_ || queue_.size() >= bounds_.waiting_max) return false;
     last_ = Clock::now();
     queue_.push_back({.node = node, .since = last_});
-    if (threads_.size() < bounds_.threads_max && threads_.size() < queue_.size())
-        threads_.emplace_back([this] { run(); });
+    if (threads_.size() < bounds_.threads_max && threads_.size() < queue_.size() &&
+        !start_thread() && threads_.empty()) {
+        queue_.pop_back();
+        return false;
+    }
     changed_.notify_one();
+    return true;
+}
+
+// Those that run get to it, if there are no more for us.
+bool CommitQueue::start_thread() {
+    try {
+        threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) {
+        return false;
+    }
     return true;
 }
 

@@ -34,7 +34,7 @@ class CommitQueue {
     CommitQueue(const CommitQueue&) = delete;
     CommitQueue& operator=(const CommitQueue&) = delete;
 
-    // False if too many wait already, or after stop().
+    // False if too many wait already, where no thread can be made, or after stop().
     bool add(NodeId node) EXCLUDES(mutex_);
     // From now on nothing waits longer than for a thread.
     void hurry() EXCLUDES(mutex_);
@@ -50,6 +50,7 @@ class CommitQueue {
 
     // When the first is to go.
     Clock::time_point due() const REQUIRES(mutex_);
+    bool start_thread() REQUIRES(mutex_);
     void run() EXCLUDES(mutex_);
 
     const Bounds bounds_;

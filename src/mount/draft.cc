@@ -169,30 +169,28 @@ void Draft::begin_upload(const DraftBytes& bytes) {
             at = slot.span.end;
         }
     if (whole.empty()) return;
-    Result<client::ObjectHeaders> headers = upload_headers(state_.metadata);
-    if (!headers) return;  // commit() will say why
-    make_uploader(*std::move(headers));
+    make_uploader();
     for (const Slot& slot : whole) uploader_->offer(slot);
 }
 
-void Draft::make_uploader(client::ObjectHeaders headers) {
+void Draft::make_uploader() {
     uploader_ = std::make_shared<PartUploader>(
         ground_.client, ground_.pool, ground_.limits.file_parallelism,
-        PartUploader::Target{ground_.bucket, state_.key, std::move(headers)},
+        PartUploader::Target{ground_.bucket, state_.key,
+                             [this](const client::Call& call) { return headers_of_upload(call); }},
         bytes_->file().descriptor());
 }
 
 void Draft::drop_upload() {
     std::shared_ptr<PartUploader> uploader;
+    bool unwanted = false;
     {
         const MutexLock lock(mutex_);
         uploader = std::exchange(uploader_, nullptr);
         if (uploader) parts_sent_ += uploader->parts_sent();
+        unwanted = uploader && (state_.discarded || uploader->key() != state_.key);
     }
-    if (!uploader) return;
-    uploader->stop();
-    // Nobody waits for it; where no thread is free, the bucket's rules must do.
-    static_cast<void>(ground_.pool.submit([uploader] { uploader->abort(); }));
+    if (uploader) PartUploader::take_away(std::move(uploader), unwanted);
 }
 
 Result<void> Draft::zero(Span span) {
@@ -269,10 +267,12 @@ Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& er
     const State now = state();
     // What it was to replace is still there.
     TRY_VOID(erase(now.base || now.replaces));
+    {
+        const MutexLock lock(mutex_);
+        state_.discarded = true;
+        set_expendable();
+    }
     drop_upload();
-    const MutexLock lock(mutex_);
-    state_.discarded = true;
-    set_expendable();
     return {};
 }
 

@@ -152,20 +152,22 @@ class Draft {
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
     // Where a part is whole, and not the only one.
     void begin_upload(const DraftBytes& bytes) REQUIRES(mutex_);
-    void make_uploader(client::ObjectHeaders headers) REQUIRES(mutex_);
+    void make_uploader() REQUIRES(mutex_);
     void drop_upload() EXCLUDES(mutex_);
 
-    // draft_commit.cc. The gate is shut.
-    Result<void> look_at_headers(const client::Call& call);
+    // draft_commit.cc. The gate is shut, but for the headers.
+    Result<void> look_at_headers(const client::Call& call) EXCLUDES(mutex_);
+    Result<client::ObjectHeaders> headers_of_upload(const client::Call& call) EXCLUDES(mutex_);
     Result<ObjectVersion> commit_changes(const client::Call& call);
     Result<ObjectVersion> commit_metadata(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_at_once(const State& state, const client::Call& call);
     Result<ObjectVersion> commit_parts(const State& state, const client::Call& call);
-    Result<PartUploader::Completed> complete(PartUploader& uploader,
-                                             const std::vector<Piece>& pieces, const State& state,
-                                             const client::Call& call);
-    Result<void> move(const std::string& from, PartUploader::Completed& done, const State& state,
-                      const client::Call& call);
+    // nullopt: the name that the parts were sent under is somebody else's now.
+    Result<std::optional<PartUploader::Completed>> complete(PartUploader& uploader,
+                                                            const std::vector<Piece>& pieces,
+                                                            const State& state,
+                                                            const client::Call& call);
+    void stand_on_completed() EXCLUDES(mutex_);
     std::vector<Piece> pieces(const State& state, const DraftBytes& bytes) const;
     void committed(const State& state, const ObjectVersion& version,
                    std::optional<std::uint64_t> crc64nvme) EXCLUDES(mutex_);

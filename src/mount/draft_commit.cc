@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mount/completed_move.h"
 #include "mount/draft.h"
 #include "mount/draft_description.h"
 
@@ -21,12 +22,6 @@ client::WriteConditions conditions_of(const std::optional<ObjectVersion>& base, 
     return conditions;
 }
 
-// The names of RenameObject where a store has none.
-bool has_no_rename(const Error& error) {
-    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
-           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
-}
-
 }  // namespace
 
 Result<ObjectVersion> Draft::commit(const client::Call& call) {
@@ -34,7 +29,8 @@ Result<ObjectVersion> Draft::commit(const client::Call& call) {
     if (!changed()) return version().value_or(ObjectVersion());
     Result<ObjectVersion> done = commit_changes(call);
     if (!done && done.error().code() == Code::no_such_upload) {
-        // A rule of the bucket took it away while nobody wrote.
+        // A rule of the bucket took it away while nobody wrote; or it was completed before.
+        stand_on_completed();
         drop_upload();
         done = commit_changes(call);
     }
@@ -57,9 +53,15 @@ Result<void> Draft::look_at_headers(const client::Call& call) {
                                                               .if_none_match = {}},
                                                              call));
     const MutexLock lock(mutex_);
+    // A thread that sends parts and one that commits may both have looked.
+    if (std::exchange(state_.metadata.headers_known, true)) return {};
     state_.metadata.headers = std::move(found.headers);
-    state_.metadata.headers_known = true;
     return {};
+}
+
+Result<client::ObjectHeaders> Draft::headers_of_upload(const client::Call& call) {
+    TRY_VOID(look_at_headers(call));
+    return upload_headers(state().metadata);
 }
 
 Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
@@ -136,32 +138,31 @@ std::vector<Piece> Draft::pieces(const State& state, const DraftBytes& bytes) co
 }
 
 Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call& call) {
+    TRY(const client::ObjectHeaders wanted, upload_headers(state.metadata));
     const std::shared_ptr<DraftBytes> file = bytes();
     std::shared_ptr<PartUploader> uploader;
     {
-        TRY(client::ObjectHeaders headers, upload_headers(state.metadata));
         const MutexLock lock(mutex_);
-        if (!uploader_) make_uploader(std::move(headers));
+        if (!uploader_) make_uploader();
         uploader = uploader_;
     }
     const std::vector<Piece> pieces = this->pieces(state, *file);
     std::optional<PartUploader::Base> base;
     if (state.base) base = PartUploader::Base{state.key, state.base->etag, state.base->version_id};
     TRY_VOID(uploader->send(pieces, base, [&](Span span) { return file->fill(span); }, call));
-    Result<PartUploader::Completed> done = complete(*uploader, pieces, state, call);
-    if (!done && done.error().code() == Code::precondition_failed && uploader->key() != state.key) {
-        // Its old name is somebody else's now: all of it once more, under the new one.
+    TRY(const std::optional<PartUploader::Completed> done,
+        complete(*uploader, pieces, state, call));
+    if (!done) {
+        // All of it once more, under the name that it has now.
         drop_upload();
         return commit_parts(state, call);
     }
-    if (!done) return fail(done.error());
     const ObjectVersion version{
         .etag = done->etag, .version_id = done->version_id, .bytes = file->size_bytes()};
-    TRY(const client::ObjectHeaders wanted, upload_headers(state.metadata));
-    const bool right = wanted.metadata == uploader->headers().metadata;
+    const bool right = wanted == uploader->headers();
     committed(state, version, done->crc64nvme);
     if (right) return version;
-    // Owner, mode or times were set after the upload had begun.
+    // They were set after the upload had begun.
     {
         const MutexLock lock(mutex_);
         state_.metadata_changed = true;
@@ -169,43 +170,43 @@ Result<ObjectVersion> Draft::commit_parts(const State& state, const client::Call
     return commit_metadata(this->state(), call);
 }
 
-Result<PartUploader::Completed> Draft::complete(PartUploader& uploader,
-                                                const std::vector<Piece>& pieces,
-                                                const State& state, const client::Call& call) {
-    if (uploader.key() == state.key)
-        return uploader.complete(pieces, conditions_of(state.base, state.replaces), call);
+Result<std::optional<PartUploader::Completed>> Draft::complete(PartUploader& uploader,
+                                                               const std::vector<Piece>& pieces,
+                                                               const State& state,
+                                                               const client::Call& call) {
+    const client::WriteConditions conditions = conditions_of(state.base, state.replaces);
     // Renamed since the upload began, whose key stays what it was.
-    TRY(PartUploader::Completed done,
-        uploader.complete(pieces, conditions_of(std::nullopt, false), call));
-    TRY_VOID(move(uploader.key(), done, state, call));
-    return done;
+    const bool elsewhere = uploader.key() != state.key;
+    const bool before = uploader.completed().has_value();
+    const Result<PartUploader::Completed> done = uploader.complete(
+        pieces, elsewhere ? conditions_of(std::nullopt, false) : conditions, call);
+    if (!done && elsewhere && done.error().code() == Code::precondition_failed) return std::nullopt;
+    if (!done) return fail(done.error());
+    if (elsewhere) {
+        const auto moved = move_completed(
+            ground_,
+            {.from = uploader.key(), .to = state.key, .conditions = conditions, .object = *done},
+            call);
+        // It stays in the cache, and not under a name that nobody gave it.
+        if (!moved && moved.error().code() == Code::precondition_failed) drop_upload();
+        return moved;
+    }
+    if (!before) return *done;
+    // Renamed back since it was completed.
+    TRY(const bool there, is_there(ground_, state.key, done->etag, call));
+    return there ? std::optional(*done) : std::nullopt;
 }
 
-Result<void> Draft::move(const std::string& from, PartUploader::Completed& done, const State& state,
-                         const client::Call& call) {
-    const client::WriteConditions conditions = conditions_of(state.base, state.replaces);
-    const Result<void> renamed = ground_.client.rename_object({.bucket = ground_.bucket,
-                                                               .key = state.key,
-                                                               .source_key = from,
-                                                               .source_if_match = done.etag,
-                                                               .conditions = conditions},
-                                                              call);
-    if (renamed) done.version_id.clear();  // that of the old name
-    if (renamed || !has_no_rename(renamed.error())) return renamed;
-    TRY(client::UploadReply copied, ground_.transfers.copy({.bucket = ground_.bucket,
-                                                            .key = state.key,
-                                                            .source_bucket = ground_.bucket,
-                                                            .source_key = from,
-                                                            .source_version_id = {},
-                                                            .source_if_match = done.etag,
-                                                            .replace_headers = {},
-                                                            .conditions = conditions},
-                                                           {}, call));
-    TRY_VOID(ground_.client.delete_object(
-        {.bucket = ground_.bucket, .key = from, .version_id = {}, .if_match = {}}, call));
-    done.etag = std::move(copied.etag);
-    done.version_id = std::move(copied.version_id);
-    return {};
+// Completed, renamed back and written to since: what is there is what it replaces. It has all bytes
+// of the version before it that were not written.
+void Draft::stand_on_completed() {
+    const MutexLock lock(mutex_);
+    if (!uploader_ || uploader_->key() != state_.key || state_.base) return;
+    const std::optional<PartUploader::Completed> done = uploader_->completed();
+    if (!done) return;
+    state_.base =
+        ObjectVersion{.etag = done->etag, .version_id = done->version_id, .bytes = done->bytes};
+    bytes_->reread(ground_.reader(state_.key, *state_.base));
 }
 
 void Draft::committed(const State& state, const ObjectVersion& version,

@@ -32,6 +32,7 @@ Result<void> read_field(DraftDescription& description, ObjectVersion& base, cons
     if (name == "content-disposition") headers.content_disposition = value;
     if (name == "base-version") base.version_id = value;
     if (name == "replaces") description.replaces = true;
+    if (name == "headers-unknown") description.metadata.headers_known = false;
     if (name != "base-bytes" && name != "base-valid-bytes") return {};
     const std::optional<std::uint64_t> bytes = number(value);
     if (!bytes) return fail(Code::corrupt, "a written file's description has a size that is none");
@@ -59,6 +60,7 @@ Result<cache::WriteInfo> write_info(const DraftDescription& description) {
         add("base-valid-bytes", std::to_string(description.base_valid_bytes));
     }
     if (description.replaces) add("replaces", "1");
+    if (!description.metadata.headers_known) add("headers-unknown", "1");
     return cache::WriteInfo{.endpoint = description.endpoint,
                             .bucket = description.bucket,
                             .key = description.key,

@@ -1,12 +1,38 @@
 #include "mount/part_uploader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "hash/crc_combine.h"
 
 namespace weir::mount {
+
+// What the pool's threads come in by. It outlives the uploader, for those that come late: they find
+// it shut and touch nothing else.
+struct PartUploader::Door {
+    Mutex mutex;
+    ConditionVariable left;
+    std::size_t inside GUARDED_BY(mutex) = 0;
+    bool open GUARDED_BY(mutex) = true;
+
+    bool enter() {
+        const MutexLock lock(mutex);
+        if (open) ++inside;
+        return open;
+    }
+    void leave() {
+        const MutexLock lock(mutex);
+        if (--inside == 0) left.notify_all();
+    }
+    void shut() {
+        const MutexLock lock(mutex);
+        open = false;
+        while (inside > 0) left.wait(mutex);
+    }
+};
 
 PartUploader::PartUploader(client::S3Client& client, io::BlockingPool& pool,
                            std::size_t parallelism, Target target, int descriptor)
@@ -14,15 +40,18 @@ PartUploader::PartUploader(client::S3Client& client, io::BlockingPool& pool,
       pool_(pool),
       parallelism_(parallelism),
       target_(std::move(target)),
-      descriptor_(descriptor) {}
+      descriptor_(descriptor),
+      door_(std::make_shared<Door>()) {}
 
 PartUploader::~PartUploader() { stop(); }
 
 void PartUploader::stop() {
     stop_.interrupt();
-    const MutexLock lock(mutex_);
-    queue_.clear();
-    while (workers_ > 0) idle_.wait(mutex_);
+    {
+        const MutexLock lock(mutex_);
+        queue_.clear();
+    }
+    door_->shut();
 }
 
 void PartUploader::offer(const Slot& slot) {
@@ -43,6 +72,11 @@ void PartUploader::changed_from(unsigned part_number) {
     const MutexLock lock(mutex_);
     for (auto part = parts_.lower_bound(part_number); part != parts_.end(); ++part)
         ++part->second.changes;
+}
+
+client::ObjectHeaders PartUploader::headers() const {
+    const MutexLock lock(creating_);
+    return headers_;
 }
 
 std::uint64_t PartUploader::parts_sent() const {
@@ -66,16 +100,23 @@ bool PartUploader::current(const Piece& piece) {
 // What no thread of the pool is free for is done by send().
 void PartUploader::start_workers() {
     while (workers_ < std::min(parallelism_, queue_.size() + in_flight_)) {
-        if (!pool_.submit([this] { work(); })) return;
+        if (!ask_for_turn()) return;
         ++workers_;
     }
 }
 
-void PartUploader::work() {
+bool PartUploader::ask_for_turn() {
+    return pool_.submit([door = door_, this] {
+        if (!door->enter()) return;
+        take_turn();
+        door->leave();
+    });
+}
+
+void PartUploader::take_turn() {
     const MutexLock lock(mutex_);
-    drain();
-    --workers_;
-    idle_.notify_all();
+    if (!queue_.empty()) send_next();
+    if (queue_.empty() || !ask_for_turn()) --workers_;
 }
 
 void PartUploader::drain() {
@@ -149,9 +190,10 @@ Result<client::UploadedPart> PartUploader::copy_one(const Piece& piece, const Ba
 Result<std::string> PartUploader::upload_id(const client::Call& call) {
     const MutexLock lock(creating_);
     if (upload_id_.empty()) {
+        TRY(headers_, target_.headers(call));
         TRY(client::CreateUploadReply created,
             client_.create_upload(
-                {.bucket = target_.bucket, .key = target_.key, .headers = target_.headers}, call));
+                {.bucket = target_.bucket, .key = target_.key, .headers = headers_}, call));
         upload_id_ = std::move(created.upload_id);
     }
     return upload_id_;
@@ -185,41 +227,91 @@ Result<void> PartUploader::send(const std::vector<Piece>& pieces, const std::opt
     return {};
 }
 
+client::CompleteUploadRequest PartUploader::request_of(const std::vector<Piece>& pieces,
+                                                       std::optional<std::uint64_t>& crc) {
+    client::CompleteUploadRequest request{.bucket = target_.bucket, .key = target_.key};
+    crc = 0;
+    for (const Piece& piece : pieces) {
+        CHECK(current(piece));
+        const client::UploadedPart& part = parts_[piece.slot.number].sent->part;
+        request.parts.push_back(part);
+        if (crc && part.crc64nvme)
+            crc = hash::combine(hash::Algorithm::crc64nvme, *crc, *part.crc64nvme,
+                                piece.slot.span.bytes());
+        else
+            crc.reset();
+    }
+    return request;
+}
+
 Result<PartUploader::Completed> PartUploader::complete(const std::vector<Piece>& pieces,
                                                        const client::WriteConditions& conditions,
                                                        const client::Call& call) {
-    client::CompleteUploadRequest request{.bucket = target_.bucket,
-                                          .key = target_.key,
-                                          .upload_id = {},
-                                          .parts = {},
-                                          .conditions = conditions};
-    std::optional<std::uint64_t> crc = 0;
+    std::vector<Span> spans;
+    for (const Piece& piece : pieces) spans.push_back(piece.slot.span);
+    client::CompleteUploadRequest request;
+    std::optional<std::uint64_t> crc;
     {
         const MutexLock lock(mutex_);
-        for (const Piece& piece : pieces) {
-            CHECK(current(piece));
-            const client::UploadedPart& part = parts_[piece.slot.number].sent->part;
-            request.parts.push_back(part);
-            if (crc && part.crc64nvme)
-                crc = hash::combine(hash::Algorithm::crc64nvme, *crc, *part.crc64nvme,
-                                    piece.slot.span.bytes());
-            else
-                crc.reset();
-        }
+        // Stores that know what they completed say so to whoever asks for less of it, too.
+        if (!asked_.empty() && asked_ != spans)
+            return fail(Code::no_such_upload, "the upload was completed, and cut shorter since");
+        if (completed_) return *completed_;
+        request = request_of(pieces, crc);
+        asked_ = std::move(spans);
     }
+    request.conditions = conditions;
     TRY(request.upload_id, upload_id(call));
-    TRY(client::CompleteUploadReply reply, client_.complete_upload(request, call));
-    return Completed{
-        .etag = std::move(reply.etag), .version_id = std::move(reply.version_id), .crc64nvme = crc};
+    Result<client::CompleteUploadReply> reply = client_.complete_upload(request, call);
+    const MutexLock lock(mutex_);
+    if (!reply) {
+        if (reply.error().code() == Code::precondition_failed) asked_.clear();
+        return fail(reply.error());
+    }
+    completed_ = Completed{.etag = std::move(reply->etag),
+                           .version_id = std::move(reply->version_id),
+                           .bytes = pieces.back().slot.span.end,
+                           .crc64nvme = crc};
+    return *completed_;
 }
 
-void PartUploader::abort() {
+std::optional<PartUploader::Completed> PartUploader::completed() const {
+    const MutexLock lock(mutex_);
+    return completed_;
+}
+
+void PartUploader::take_away(std::shared_ptr<PartUploader> uploader, bool unwanted) {
+    using Clock = std::chrono::steady_clock;
+    uploader->stop();
+    const auto end = Clock::now() + std::chrono::milliseconds(upload_abort_timeout_ms);
+    io::BlockingPool& pool = uploader->pool_;
+    // Many that wait for a dead store take no longer than one.
+    static_cast<void>(pool.submit([uploader = std::move(uploader), end, unwanted] {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+        if (left.count() <= 0) return;
+        const client::Call call{.interrupt = nullptr, .timeout = left};
+        const std::optional<Completed> object = uploader->completed();
+        if (!object)
+            uploader->abort(call);
+        else if (unwanted)
+            uploader->remove(*object, call);
+    }));
+}
+
+void PartUploader::abort(const client::Call& call) {
     const MutexLock lock(creating_);
     if (upload_id_.empty()) return;
     // A part that arrives late keeps an upload alive in no store that we know of.
     static_cast<void>(client_.abort_upload(
-        {.bucket = target_.bucket, .key = target_.key, .upload_id = upload_id_}));
-    upload_id_.clear();
+        {.bucket = target_.bucket, .key = target_.key, .upload_id = upload_id_}, call));
+}
+
+// Looked at first, for stores that delete whatever is there.
+void PartUploader::remove(const Completed& object, const client::Call& call) {
+    if (client_.head_object({.bucket = target_.bucket, .key = target_.key, .if_match = object.etag},
+                            call))
+        static_cast<void>(client_.delete_object(
+            {.bucket = target_.bucket, .key = target_.key, .if_match = object.etag}, call));
 }
 
 }  // namespace weir::mount

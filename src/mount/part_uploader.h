@@ -8,12 +8,12 @@
 //
 // Owned by a Draft; safe from any thread, but for send() and complete(), of which one at a time may
 // run, and nobody writes to the file meanwhile. Memory: one buffer of the client's pool a part that
-// is being sent. The destructor stops, and leaves the upload in the store; abort() takes it
-// away.
+// is being sent. The destructor stops, and leaves in the store what is there; take_away() does not.
 
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,7 +38,8 @@ class PartUploader {
     struct Target {
         std::string bucket = {};
         std::string key = {};
-        client::ObjectHeaders headers = {};
+        // Asked once, when the upload is made, from any thread; not after stop().
+        std::function<Result<client::ObjectHeaders>(const client::Call&)> headers = {};
     };
     // The version that unchanged parts come from.
     struct Base {
@@ -51,6 +52,7 @@ class PartUploader {
     struct Completed {
         std::string etag = {};
         std::string version_id = {};
+        std::uint64_t bytes = 0;
         std::optional<std::uint64_t> crc64nvme = {};  // of the whole; unknown with copied parts
     };
 
@@ -62,7 +64,8 @@ class PartUploader {
     PartUploader& operator=(const PartUploader&) = delete;
 
     const std::string& key() const { return target_.key; }
-    const client::ObjectHeaders& headers() const { return target_.headers; }
+    // That the upload was made with.
+    client::ObjectHeaders headers() const EXCLUDES(creating_);
 
     // The part is whole. Sent in the background, once: if it changes after that, send() sends it.
     void offer(const Slot& slot) EXCLUDES(mutex_);
@@ -73,14 +76,19 @@ class PartUploader {
     // All pieces are there as they are now when it returns. `call` is how each request is made.
     Result<void> send(const std::vector<Piece>& pieces, const std::optional<Base>& base,
                       const Fill& fill, const client::Call& call) EXCLUDES(mutex_);
-    // After send() of the same pieces.
+    // After send() of the same pieces. Once it has succeeded the object is there, and no request is
+    // made for the same pieces again; others are refused with no_such_upload, as the store does.
     Result<Completed> complete(const std::vector<Piece>& pieces,
                                const client::WriteConditions& conditions, const client::Call& call)
         EXCLUDES(mutex_);
-    // Ends what goes in the background; nothing reads the file any more when it returns.
+    std::optional<Completed> completed() const EXCLUDES(mutex_);
+    // Ends what goes in the background; nothing reads the file any more when it returns. Does not
+    // wait for threads that others have.
     void stop() EXCLUDES(mutex_);
-    // After stop(), best effort: rules of the bucket abort what is left behind.
-    void abort() EXCLUDES(creating_);
+    // Ends it, and takes the upload from the store; where it was completed, the object, if that is
+    // `unwanted`. In the background, best effort, for upload_abort_timeout_ms: rules of the bucket
+    // abort what is left behind.
+    static void take_away(std::shared_ptr<PartUploader> uploader, bool unwanted);
 
     // How many times a part was sent, and the bytes of those that are there, for tests and status.
     std::uint64_t parts_sent() const EXCLUDES(mutex_);
@@ -105,9 +113,17 @@ class PartUploader {
         std::optional<Error> error = {};
     };
 
+    struct Door;
+
     bool current(const Piece& piece) REQUIRES(mutex_);
     void start_workers() REQUIRES(mutex_);
-    void work() EXCLUDES(mutex_);
+    // False if the pool takes no more.
+    bool ask_for_turn() REQUIRES(mutex_);
+    // One part, on a thread of the pool; then it is others' turn.
+    void take_turn() EXCLUDES(mutex_);
+    // After stop().
+    void abort(const client::Call& call) EXCLUDES(creating_);
+    void remove(const Completed& object, const client::Call& call);
     // Until the queue is empty.
     void drain() REQUIRES(mutex_);
     void send_next() REQUIRES(mutex_);
@@ -115,6 +131,9 @@ class PartUploader {
     Result<client::UploadedPart> copy_one(const Piece& piece, const Base& base,
                                           const std::string& id, const client::Call& call);
     Result<std::string> upload_id(const client::Call& call) EXCLUDES(creating_);
+    // All of these pieces, and their checksum.
+    client::CompleteUploadRequest request_of(const std::vector<Piece>& pieces,
+                                             std::optional<std::uint64_t>& crc) REQUIRES(mutex_);
 
     client::S3Client& client_;
     io::BlockingPool& pool_;
@@ -122,19 +141,23 @@ class PartUploader {
     const Target target_;
     const int descriptor_;
     net::Interrupt stop_;  // of what goes in the background
+    const std::shared_ptr<Door> door_;
 
-    Mutex creating_;
+    mutable Mutex creating_;
     std::string upload_id_ GUARDED_BY(creating_);
+    client::ObjectHeaders headers_ GUARDED_BY(creating_);
 
     mutable Mutex mutex_;
     ConditionVariable idle_;
     std::map<unsigned, Part> parts_ GUARDED_BY(mutex_);
     std::deque<Piece> queue_ GUARDED_BY(mutex_);
-    std::size_t workers_ GUARDED_BY(mutex_) = 0;
+    std::size_t workers_ GUARDED_BY(mutex_) = 0;  // of the pool, and turns that it comes to later
     std::size_t in_flight_ GUARDED_BY(mutex_) = 0;
     std::uint64_t sent_ GUARDED_BY(mutex_) = 0;
     bool resting_ GUARDED_BY(mutex_) = false;  // the background failed; send() will tell why
     Sending* sending_ GUARDED_BY(mutex_) = nullptr;
+    std::vector<Span> asked_ GUARDED_BY(mutex_);  // pieces that complete() may have made the object
+    std::optional<Completed> completed_ GUARDED_BY(mutex_) = {};
 };
 
 }  // namespace weir::mount

@@ -59,11 +59,7 @@ StoreRig::StoreRig() {
     folder_ = name;
     start();
     chain_ = std::make_unique<client::CredentialChain>(credentials(), *log_);
-    client_ = *client::S3Client::make(*client::parse_endpoint(endpoint_), {.credentials = *chain_,
-                                                                           .buffers = buffers_,
-                                                                           .limits = limits_,
-                                                                           .clock = clock_,
-                                                                           .log = *log_});
+    client_ = client_at(port());
     transfers_ = std::make_unique<client::Transfers>(*client_, pool_);
 }
 
@@ -71,6 +67,18 @@ StoreRig::~StoreRig() {
     ::kill(process_, SIGKILL);
     ::waitpid(process_, nullptr, 0);
     std::filesystem::remove_all(folder_);
+}
+
+std::uint16_t StoreRig::port() const { return client::parse_endpoint(endpoint_)->port; }
+
+std::unique_ptr<client::S3Client> StoreRig::client_at(std::uint16_t port) {
+    client::Endpoint endpoint = *client::parse_endpoint(endpoint_);
+    endpoint.port = port;
+    return *client::S3Client::make(std::move(endpoint), {.credentials = *chain_,
+                                                         .buffers = buffers_,
+                                                         .limits = limits_,
+                                                         .clock = clock_,
+                                                         .log = *log_});
 }
 
 StoreRig& StoreRig::shared() {

@@ -2,6 +2,7 @@
 // A real `weir serve` for one test binary, on a free port with a data folder of its own, and a
 // client of it. For tests. What goes wrong fails the test.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,6 +28,9 @@ class StoreRig {
     static StoreRig& shared();
 
     client::S3Client& client() { return *client_; }
+    // Another one, of the same store through this port.
+    std::unique_ptr<client::S3Client> client_at(std::uint16_t port);
+    std::uint16_t port() const;
     client::Transfers& transfers() { return *transfers_; }
     io::BlockingPool& pool() { return pool_; }
     const Clock& clock() const { return clock_; }
