@@ -147,8 +147,11 @@ class Tree {
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node& but) REQUIRES(mutex_);
-    void mark_removed(Node& folder, std::string_view name) REQUIRES(mutex_);
-    void doubt(Node& folder, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void touch(Node& node) REQUIRES(mutex_);
+    void put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    Child implied_folder(std::string_view name) const REQUIRES(mutex_);
+    void mark_removed(Node& folder, std::string_view name, bool certain = true) REQUIRES(mutex_);
+    void doubt(Node& node, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void told_gone(Node& folder, std::string_view name, bool marker,
                    std::vector<Replaced>& replaced) REQUIRES(mutex_);
 

@@ -136,7 +136,54 @@ TEST_F(TreeTest, ANewFolderIsSeenByWhoKnewItsParent) {
     fill(root_node, {});
     EXPECT_FALSE(tree.known(root_node, "new", freshness).value()->node);
     EXPECT_THAT(tree.told("new/x", false, file("", "1")), SizeIs(1));
-    EXPECT_FALSE(tree.known(root_node, "new", freshness).value());
+    EXPECT_TRUE(tree.known(root_node, "new", freshness).value()->node->folder());
+    EXPECT_FALSE(at("new").attributes_known);
+    EXPECT_FALSE(tree.known(at("new").id, "x", freshness).value());
+}
+
+TEST_F(TreeTest, WhatTheJournalTellsIsNewerThanAnAnswerThatWasUnderWay) {
+    fill(root_node, {folder("gone"), folder("back"), file("a", "1")});
+    fill(at("gone").id, {file("x", "1")});
+    fill(at("back").id, {file("x", "1")});
+    const auto asked = tree.begin_asking();
+    tree.told("new/x", false, file("", "1"));
+    tree.told("gone/x", false, std::nullopt);
+    tree.told("unknown/x", false, std::nullopt);
+    tree.told("back/x", false, std::nullopt);
+    tree.told("back/y", false, file("", "1"));
+    ASSERT_TRUE(tree.fill_whole(root_node, {folder("gone"), folder("unknown"), file("a", "1")},
+                                asked, freshness.now()));
+    ASSERT_TRUE(tree.fill_one(root_node, "gone", folder("gone"), asked, freshness.now()));
+    ASSERT_TRUE(tree.fill_one(root_node, "new", std::nullopt, asked, freshness.now()));
+    tree.end_asking();
+    for (const char* there : {"new", "back", "a"})
+        EXPECT_TRUE(tree.known(root_node, there, freshness).value()->node) << there;
+    // The one may hold other keys, of the other it is not known that it held more.
+    EXPECT_FALSE(tree.known(root_node, "gone", freshness).value());
+    EXPECT_FALSE(tree.known(root_node, "unknown", freshness).value());
+    EXPECT_FALSE(tree.known(root_node, "nothing", freshness).value()->node);
+    EXPECT_FALSE(tree.page(root_node, "", 10, freshness).value());
+    const auto again = tree.begin_asking();
+    ASSERT_TRUE(tree.fill_one(root_node, "gone", std::nullopt, again, freshness.now()));
+    tree.end_asking();
+    EXPECT_FALSE(tree.known(root_node, "gone", freshness).value()->node);
+    fill(root_node, {folder("back"), folder("new"), file("a", "1")});
+    EXPECT_THAT(names(), ElementsAre("a", "back", "new"));
+}
+
+TEST_F(TreeTest, AFolderThatWasRemovedHoldsNothing) {
+    fill(root_node, {folder("f")});
+    const NodeId f = at("f").id;
+    ASSERT_TRUE(tree.looked_up(f));
+    const auto asked = tree.begin_asking();
+    ASSERT_TRUE(tree.remove(root_node, "f"));
+    EXPECT_EQ(tree.fill_whole(f, {file("x", "1")}, asked, freshness.now()).error().code(),
+              Code::stale);
+    EXPECT_EQ(tree.fill_one(f, "x", file("x", "1"), asked, freshness.now()).error().code(),
+              Code::stale);
+    tree.end_asking();
+    tree.forget(f, 1);
+    EXPECT_EQ(tree.counts().nodes, 1U);
 }
 
 TEST_F(TreeTest, RenameTakesWhatIsBeneathAlong) {
