@@ -30,7 +30,10 @@ void Changes::forget_names() {
     for (const auto& [folder, name] : names) kernel_.forget_name(folder, name);
 }
 
-void Changes::all_changed() { forget_names(); }
+void Changes::all_changed() {
+    tree_.begin_following();
+    forget_names();
+}
 
 void Changes::lost() { forget_names(); }
 

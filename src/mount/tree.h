@@ -95,6 +95,8 @@ class Tree {
     // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
     void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
 
+    // A stream of the journal begins, and tells nothing of what was before it.
+    void begin_following() EXCLUDES(mutex_);
     // The journal says that a path ("a/b") has this object now, or (nullopt) none; `marker`: it is
     // about the key "a/b/", which makes a folder. What this mount did itself is recognised. Folders
     // that are not known stay so. For the kernel: what means something else now.
@@ -147,6 +149,7 @@ class Tree {
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node& but) REQUIRES(mutex_);
+    void await_own(Node& node, const std::string& etag) REQUIRES(mutex_);
     void touch(Node& node) REQUIRES(mutex_);
     void put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     Child implied_folder(std::string_view name) const REQUIRES(mutex_);
@@ -161,6 +164,7 @@ class Tree {
     NodeId next_id_ GUARDED_BY(mutex_) = root_node;
     Moment moment_ GUARDED_BY(mutex_) = 1;
     std::size_t asking_ GUARDED_BY(mutex_) = 0;
+    bool followed_ GUARDED_BY(mutex_) = false;  // the journal tells of one's own commits too
     std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;
     // Folders with names in Folder::removed.
     std::vector<NodeId> with_removed_ GUARDED_BY(mutex_);

@@ -39,7 +39,11 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
     const auto found = folder.folder->children.find(name);
     Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
     if (child != nullptr && child->moving) return;
-    if (child != nullptr && !child->awaited.empty()) return;  // something newer is on its way
+    if (child != nullptr && !child->awaited.empty()) {
+        // What this mount put there is newer, if the journal still has to tell of it.
+        doubt(*child, replaced);
+        return;
+    }
     mark_removed(folder, name);
     if (child == nullptr || child->info.folder() != marker) return;
     if (marker) return doubt(*child, replaced);
@@ -48,6 +52,21 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
         {.folder = folder.info.id, .name = std::string(name), .old_node = child->info.id});
     unname(*child);
     if (folder.folder->children.empty()) doubt(folder, replaced);
+}
+
+void Tree::await_own(Node& node, const std::string& etag) {
+    if (!followed_ || etag.empty()) return;
+    node.awaited.push_back(etag);
+    if (node.awaited.size() > awaited_max) node.awaited.pop_front();
+}
+
+void Tree::begin_following() {
+    const MutexLock lock(mutex_);
+    followed_ = true;
+    for (const auto& [id, node] : nodes_) {
+        node->awaited.clear();
+        node->told.clear();
+    }
 }
 
 // What is known of it now is newer than all that was asked so far.
@@ -145,7 +164,7 @@ Result<NodeInfo> Tree::add(NodeId folder, Child child) {
         node->info.version = std::move(child.version);
     }
     touch(*node);
-    if (!told_already && !etag.empty()) node->awaited.push_back(etag);
+    if (!told_already) await_own(*node, etag);
     return node->info;
 }
 
@@ -153,10 +172,8 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
-    if (node->info.version.etag != version.etag && node->told != version.etag) {
-        node->awaited.push_back(version.etag);
-        if (node->awaited.size() > awaited_max) node->awaited.pop_front();
-    }
+    if (node->info.version.etag != version.etag && node->told != version.etag)
+        await_own(*node, version.etag);
     node->info.version = version;
     touch(*node);
     return {};
@@ -214,9 +231,7 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     node->info.parent = to_folder;
     node->changed = moment_;
     // The new key has it, if anything has.
-    if (!told_already && !node->info.version.etag.empty())
-        node->awaited.push_back(node->info.version.etag);
-    if (node->awaited.size() > awaited_max) node->awaited.pop_front();
+    if (!told_already) await_own(*node, node->info.version.etag);
     to->folder->children.emplace(node->info.name, node->info.id);
     to->folder->absent.erase(node->info.name);
     if (node->folder) node->folder->removed.clear();

@@ -105,6 +105,7 @@ TEST_F(TreeTest, OneNameMayBeAskedAlone) {
 TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     fill(root_node, {file("a", "1"), folder("f")});
     fill(at("f").id, {file("x", "1")});
+    tree.begin_following();
     // Own commits, told later, in order.
     const NodeId a = at("a").id;
     ASSERT_TRUE(tree.set_version(a, {.etag = "2", .bytes = 1}));
@@ -123,6 +124,26 @@ TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     EXPECT_THAT(names(at("f").id), ElementsAre("x", "y"));
     tree.told("f/y", false, std::nullopt);
     EXPECT_THAT(names(at("f").id), ElementsAre("x"));
+}
+
+TEST_F(TreeTest, WhatTheJournalNeverTellsOfIsNotAwaitedForEver) {
+    // Before there is a stream, and before a new one that does not go on where the last one ended.
+    for (const bool followed : {false, true}) {
+        fill(root_node, {file("a", "1"), file("b", "1")});
+        if (followed) tree.begin_following();
+        ASSERT_TRUE(tree.set_version(at("a").id, {.etag = "2", .bytes = 1}));
+        ASSERT_TRUE(tree.add(root_node, file("b", "2")));
+        tree.begin_following();
+        tree.told("a", false, std::nullopt);
+        EXPECT_FALSE(tree.known(root_node, "a", freshness).value()->node);
+        tree.told("b", false, std::nullopt);
+        EXPECT_FALSE(tree.known(root_node, "b", freshness).value()->node);
+    }
+    // Of a commit whose reply came after the stream had begun nobody can say: the store is asked.
+    fill(root_node, {file("a", "1")});
+    ASSERT_TRUE(tree.set_version(at("a").id, {.etag = "2", .bytes = 1}));
+    EXPECT_THAT(tree.told("a", false, std::nullopt), SizeIs(1));
+    EXPECT_FALSE(tree.known(root_node, "a", freshness).value());
 }
 
 TEST_F(TreeTest, AFolderThatMayBeGoneIsAskedForAgain) {
@@ -189,6 +210,7 @@ TEST_F(TreeTest, AFolderThatWasRemovedHoldsNothing) {
 TEST_F(TreeTest, RenameTakesWhatIsBeneathAlong) {
     fill(root_node, {folder("f"), file("a", "1"), file("b", "2")});
     fill(at("f").id, {file("x", "1")});
+    tree.begin_following();
     const NodeId x = at("f/x").id, a = at("a").id, b = at("b").id;
     ASSERT_TRUE(tree.looked_up(b));
     ASSERT_TRUE(tree.rename(root_node, "f", root_node, "g"));
