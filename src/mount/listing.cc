@@ -37,6 +37,7 @@ class Question {
 struct Listing::Asking {
     bool whole = false;
     bool done = false;
+    bool cancelled = false;  // who asked was interrupted, which is no answer for the others
     Result<void> result = {};
 };
 
@@ -72,22 +73,23 @@ Result<void> Listing::ask_once(NodeId folder, bool whole, const client::Call& ca
     std::shared_ptr<Asking> asking;
     {
         const MutexLock lock(mutex_);
-        const auto found = asking_.find(folder);
-        if (found != asking_.end() && (found->second->whole || !whole)) {
+        while (true) {
+            const auto found = asking_.find(folder);
+            if (found == asking_.end() || (whole && !found->second->whole)) break;
             asking = found->second;
             while (!asking->done) {
                 if (interrupted(call)) return fail(Code::cancelled);
                 answered_.wait_for(mutex_, interrupt_poll);
             }
-            return asking->result;
+            if (!asking->cancelled) return asking->result;
         }
         asking = std::make_shared<Asking>(Asking{.whole = whole});
         asking_[folder] = asking;
     }
     const Result<void> result = ask(folder, whole, call);
     const MutexLock lock(mutex_);
-    // Who was interrupted does not answer for the others: they ask themselves.
-    asking->result = !result && result.error().code() == Code::cancelled ? Result<void>() : result;
+    asking->cancelled = !result && result.error().code() == Code::cancelled;
+    asking->result = result;
     asking->done = true;
     const auto found = asking_.find(folder);
     if (found != asking_.end() && found->second == asking) asking_.erase(found);
@@ -184,15 +186,21 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
 }
 
 Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::size_t names_max,
-                                 const client::Call& call) {
+                                 const client::Call& call, FolderReading& reading) {
+    // What is forgotten between the answer and here is asked for again.
     constexpr unsigned attempts_max = 5;
     for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-        TRY(auto page, tree_.page(folder, after, names_max, freshness_));
-        if (page) return *std::move(page);
+        TRY(auto page, tree_.page(folder, after, names_max, freshness_, reading.since));
+        if (page) {
+            reading.since = page->stamp.asked;
+            return *std::move(page);
+        }
+        // Another thread's question may have begun long ago: its answer will do as well.
+        reading.since = Freshness::Clock::time_point::min();
         TRY_VOID(ask_once(folder, true, call));
         if (interrupted(call)) return fail(Code::cancelled);
     }
-    return fail(Code::timeout, "the folder changes faster than it can be listed");
+    return fail(Code::timeout, "the folder is forgotten faster than it can be listed");
 }
 
 Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& call) {

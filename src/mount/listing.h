@@ -28,6 +28,13 @@
 
 namespace weir::mount {
 
+// A folder that somebody reads name by name, from its beginning: what he is told hangs together,
+// however long he takes. One thread's at a time.
+struct FolderReading {
+    // What was asked then or later will do.
+    std::optional<Freshness::Clock::time_point> since = {};
+};
+
 class Listing {
   public:
     Listing(const Store& store, Tree& tree, const Freshness& freshness,
@@ -43,7 +50,7 @@ class Listing {
     Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call);
     // Names in order after `after`. Attributes may be guesses.
     Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
-                            const client::Call& call);
+                            const client::Call& call, FolderReading& reading);
     // Asks for what nobody told yet.
     Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
 

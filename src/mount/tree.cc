@@ -141,13 +141,14 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     return Known{.node = std::nullopt, .stamp = absent->second};
 }
 
-Result<std::optional<Tree::Page>> Tree::page(NodeId folder, std::string_view after,
-                                             std::size_t names_max,
-                                             const Freshness& freshness) const {
+Result<std::optional<Tree::Page>> Tree::page(
+    NodeId folder, std::string_view after, std::size_t names_max, const Freshness& freshness,
+    std::optional<Freshness::Clock::time_point> enough) const {
     const MutexLock lock(mutex_);
     TRY(const Node* node, get_folder(folder));
     const Folder& in = *node->folder;
-    if (!freshness.fresh(in.whole) || in.doubtful) return std::nullopt;
+    const bool will_do = enough && in.whole.generation != 0 && in.whole.asked >= *enough;
+    if (!will_do && (!freshness.fresh(in.whole) || in.doubtful)) return std::nullopt;
     Page page{.stamp = in.whole};
     auto child = after.empty() ? in.children.begin() : in.children.upper_bound(after);
     for (; child != in.children.end() && page.nodes.size() < names_max; ++child) {

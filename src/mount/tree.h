@@ -71,14 +71,16 @@ class Tree {
     Result<std::optional<Known>> known(NodeId folder, std::string_view name,
                                        const Freshness& freshness) const EXCLUDES(mutex_);
     // The names of a folder that is known whole, in order, from the first after `after`; nullopt if
-    // it is not.
+    // it is not, or was asked too long ago and before `enough`.
     struct Page {
         std::vector<NodeInfo> nodes = {};
         bool last = false;
         Freshness::Stamp stamp = {};
     };
     Result<std::optional<Page>> page(NodeId folder, std::string_view after, std::size_t names_max,
-                                     const Freshness& freshness) const EXCLUDES(mutex_);
+                                     const Freshness& freshness,
+                                     std::optional<Freshness::Clock::time_point> enough = {}) const
+        EXCLUDES(mutex_);
 
     // Before the store is asked what a folder holds; what changes until the answer is filled in is
     // newer than that. Every begin_asking() has its end_asking().
