@@ -72,7 +72,8 @@ class Content {
     // What is missing, as asked anew for each GET; by version id once the object is another.
     Result<void> get(const std::function<cache::ByteRange()>& missing,
                      const client::PieceSink& sink, const client::Call& call);
-    Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
+    Result<bool> find_version(const std::string& asked_id, const client::Call& call)
+        EXCLUDES(mutex_);
     client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
 
     const Store& store_;
