@@ -4,6 +4,7 @@
 
 #include "mount/folder_page.h"
 #include "mount/listing.h"
+#include "mount/no_kernel.h"
 #include "mount/store_rig.h"
 
 namespace weir::mount {
@@ -68,16 +69,6 @@ TEST(FolderNames, TheFirstVersionThatIsToldCounts) {
     EXPECT_EQ(children[0].version.version_id, "v2");
     EXPECT_EQ(children[0].version.etag, "2");
 }
-
-// No kernel has asked yet.
-class NoKernel final : public Kernel {
-  public:
-    void forget_name(NodeId, const std::string&) override {}
-    void forget_pages(NodeId, std::int64_t) override {}
-    bool passthrough() const override { return false; }
-    BackingId open_backing(int) override { return 0; }
-    void close_backing(BackingId) override {}
-};
 
 class ListingTest : public testing::Test {
   protected:
