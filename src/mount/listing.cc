@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
 constexpr std::size_t hidden_named_max = 4;              // in the log
 constexpr std::size_t large_folders_max = 100'000;
+constexpr std::size_t hidden_folders_max = 10'000;
 
 bool interrupted(const client::Call& call) {
     return call.interrupt != nullptr && call.interrupt->interrupted();
@@ -56,13 +57,29 @@ void Listing::set_large(NodeId folder, bool large) {
     large_.insert(folder);
 }
 
+std::uint64_t Listing::hidden_keys() const {
+    const MutexLock lock(mutex_);
+    std::uint64_t keys = 0;
+    for (const auto& [folder, hidden] : hidden_) keys += hidden;
+    return keys;
+}
+
 void Listing::tell_kernel(const std::vector<Tree::Replaced>& replaced) {
     // Of a name that was not known before the kernel may believe that it is not there.
     for (const Tree::Replaced& each : replaced) kernel_.forget_name(each.folder, each.name);
 }
 
-void Listing::count_hidden(const std::vector<std::string>& keys) {
-    if (keys.empty() || hidden_.fetch_add(keys.size()) != 0) return;
+void Listing::count_hidden(NodeId folder, const std::vector<std::string>& keys) {
+    {
+        const MutexLock lock(mutex_);
+        if (keys.empty()) {
+            hidden_.erase(folder);
+            return;
+        }
+        if (hidden_.size() >= hidden_folders_max && !hidden_.contains(folder)) return;
+        hidden_[folder] = keys.size();
+        if (std::exchange(hidden_told_, true)) return;
+    }
     for (std::size_t i = 0; i < std::min(keys.size(), hidden_named_max); ++i)
         log_.warn("no path can be {:?}: this key is not shown", keys[i]);
     log_.warn("keys that no path can be: {} in this folder; later ones are only counted",
@@ -116,7 +133,7 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
         request.from_version = page.next_version;
     }
     set_large(folder, false);
-    count_hidden(names.hidden());
+    count_hidden(folder, names.hidden());
     if (folder != root_node) {
         const bool known = !names.own() || names.own()->attributes_known;
         if (known)

@@ -9,7 +9,6 @@
 // Owned by Mount; safe from any thread. Whoever asks what another thread is asking waits for that
 // answer. Failure: no_such_key for a name that is not there, else as S3Client's.
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +53,8 @@ class Listing {
     // Asks for what nobody told yet.
     Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
 
-    std::uint64_t hidden_keys() const { return hidden_.load(); }
+    // Of the folders that were listed, as far as is known.
+    std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
     struct Asking;
@@ -67,7 +67,7 @@ class Listing {
     bool large(NodeId folder) const EXCLUDES(mutex_);
     void set_large(NodeId folder, bool large) EXCLUDES(mutex_);
     void tell_kernel(const std::vector<Tree::Replaced>& replaced);
-    void count_hidden(const std::vector<std::string>& keys);
+    void count_hidden(NodeId folder, const std::vector<std::string>& keys) EXCLUDES(mutex_);
 
     const Store& store_;
     Tree& tree_;
@@ -75,9 +75,10 @@ class Listing {
     const AttributeDefaults& defaults_;
     Kernel& kernel_;
     Log& log_;
-    std::atomic<std::uint64_t> hidden_ = 0;
     mutable Mutex mutex_;
     ConditionVariable answered_;
+    std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
+    bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Folders of more than a page, of which a name is asked for alone.
     std::unordered_set<NodeId> large_ GUARDED_BY(mutex_);
     // Folders that a thread is asking the store about.

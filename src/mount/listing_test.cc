@@ -11,6 +11,7 @@ namespace weir::mount {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr AttributeDefaults defaults{.uid = 1, .gid = 2};
 
@@ -94,6 +95,19 @@ class ListingTest : public testing::Test {
     NoKernel kernel;
     Listing listing{store, tree, freshness, defaults, kernel, rig.log()};
 };
+
+TEST_F(ListingTest, HiddenKeysAreCountedOnceAFolder) {
+    for (const char* key : {"a//b", "a/./c", "both", "both/x"}) put(key);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_THAT(read(), ElementsAre("a", "both"));
+        EXPECT_THAT(read(listing.lookup(root_node, "a", {})->id), IsEmpty());
+        EXPECT_EQ(listing.hidden_keys(), 3U);
+    }
+    EXPECT_TRUE(rig.client().delete_object(
+        {.bucket = store.bucket, .key = "both", .version_id = {}, .if_match = {}}));
+    EXPECT_THAT(read(), ElementsAre("a", "both"));
+    EXPECT_EQ(listing.hidden_keys(), 2U);
+}
 
 TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {
     for (const char* key : {"a", "b", "c", "d/e", "d/f"}) put(key);
