@@ -57,32 +57,41 @@ client::GetObjectRequest Content::request(cache::ByteRange range) const {
             .range = client::ByteSpan{range.offset, range.length}};
 }
 
-// The version that was opened, among those that the store keeps.
-Result<bool> Content::find_version(const client::Call& call) {
-    const std::string key = this->key();
-    TRY(const client::ListVersionsReply reply,
-        store_.client.list_versions({.bucket = store_.bucket, .prefix = key}, call));
-    for (const client::ListedVersion& each : reply.versions) {
-        if (each.object.key != key || each.object.etag != version_.etag ||
-            each.version_id.empty() || each.version_id == "null")
-            continue;
+// The version that was opened, among those that the store keeps; false if it is not there, or is
+// the one that was asked for.
+Result<bool> Content::find_version(const std::string& asked_id, const client::Call& call) {
+    client::ListVersionsRequest request{.bucket = store_.bucket};
+    {
         const MutexLock lock(mutex_);
-        if (version_id_ == each.version_id) return false;
-        version_id_ = each.version_id;
-        return true;
+        if (version_id_ != asked_id) return true;  // another thread found it meanwhile
+        request.prefix = key_;
     }
-    return false;
+    while (true) {
+        TRY(const client::ListVersionsReply reply, store_.client.list_versions(request, call));
+        for (const client::ListedVersion& each : reply.versions) {
+            if (each.object.key != request.prefix) return false;  // those that follow it
+            if (each.object.etag != version_.etag || each.version_id.empty() ||
+                each.version_id == "null")
+                continue;
+            const MutexLock lock(mutex_);
+            version_id_ = each.version_id;
+            return version_id_ != asked_id;
+        }
+        if (!reply.truncated) return false;
+        request.key_marker = reply.next_key_marker;
+        request.version_id_marker = reply.next_version_id_marker;
+    }
 }
 
 Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
                           const client::PieceSink& sink, const client::Call& call) {
     for (bool again = true;; again = false) {
-        const Result<client::GetObjectReply> reply =
-            store_.client.get_object(request(missing()), sink, call);
+        const client::GetObjectRequest asked = request(missing());
+        const Result<client::GetObjectReply> reply = store_.client.get_object(asked, sink, call);
         if (reply) return {};
         if (!changed(reply.error())) return std::unexpected(reply.error());
         if (again) {
-            const Result<bool> found = find_version(call);
+            const Result<bool> found = find_version(asked.version_id, call);
             if (found && *found) continue;
         }
         return fail(Code::stale,

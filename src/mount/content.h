@@ -84,7 +84,8 @@ class Content {
     Result<void> look(std::optional<std::uint64_t>* crc64nvme, const client::Call& call)
         EXCLUDES(mutex_);
     static Result<void> read_blob(int blob, std::uint64_t offset, std::span<std::byte> out);
-    Result<bool> find_version(const client::Call& call) EXCLUDES(mutex_);
+    Result<bool> find_version(const std::string& asked_id, const client::Call& call)
+        EXCLUDES(mutex_);
     client::GetObjectRequest request(cache::ByteRange range) const EXCLUDES(mutex_);
 
     const Store& store_;

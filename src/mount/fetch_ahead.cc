@@ -55,7 +55,8 @@ void Fetcher::fetch_ahead(NodeId id) {
         step = folder.step;
         folder.step = std::min(folder.step * 2, limits_.small_files_ahead);
     }
-    const Result<Tree::Page> page = listing_.page(id, after, step, call());
+    FolderReading reading;
+    const Result<Tree::Page> page = listing_.page(id, after, step, call(), reading);
     const MutexLock lock(mutex_);
     InTurn& folder = in_turn_[id];
     folder.asking = false;
@@ -81,8 +82,9 @@ void Fetcher::prefetch(std::vector<std::string> patterns) {
 
 void Fetcher::find_matching(NodeId folder, const std::string& path) {
     std::string after;
+    FolderReading reading;
     while (true) {
-        const Result<Tree::Page> page = listing_.page(folder, after, page_names, call());
+        const Result<Tree::Page> page = listing_.page(folder, after, page_names, call(), reading);
         if (!page) {
             log_.warn("what is in {:?} cannot be fetched ahead: {}", path, page.error().describe());
             return;

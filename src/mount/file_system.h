@@ -98,7 +98,7 @@ class FileSystem {
     // this one any more.
     using TakeName = std::function<bool(const Answered&)>;
     Result<void> readdir(NodeId folder, std::string_view after, bool plus, const TakeName& take,
-                         const client::Call& call);
+                         const client::Call& call, FolderReading& reading);
 
     // Files. `flags` are those of open(2).
     Result<Opened> open(NodeId node, int flags, const client::Call& call);

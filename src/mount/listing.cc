@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
 constexpr std::size_t hidden_named_max = 4;              // in the log
 constexpr std::size_t large_folders_max = 100'000;
+constexpr std::size_t hidden_folders_max = 10'000;
 
 bool interrupted(const client::Call& call) {
     return call.interrupt != nullptr && call.interrupt->interrupted();
@@ -37,6 +38,7 @@ class Question {
 struct Listing::Asking {
     bool whole = false;
     bool done = false;
+    bool cancelled = false;  // who asked was interrupted, which is no answer for the others
     Result<void> result = {};
 };
 
@@ -55,13 +57,29 @@ void Listing::set_large(NodeId folder, bool large) {
     large_.insert(folder);
 }
 
+std::uint64_t Listing::hidden_keys() const {
+    const MutexLock lock(mutex_);
+    std::uint64_t keys = 0;
+    for (const auto& [folder, hidden] : hidden_) keys += hidden;
+    return keys;
+}
+
 void Listing::tell_kernel(const std::vector<Tree::Replaced>& replaced) {
     // Of a name that was not known before the kernel may believe that it is not there.
     for (const Tree::Replaced& each : replaced) kernel_.forget_name(each.folder, each.name);
 }
 
-void Listing::count_hidden(const std::vector<std::string>& keys) {
-    if (keys.empty() || hidden_.fetch_add(keys.size()) != 0) return;
+void Listing::count_hidden(NodeId folder, const std::vector<std::string>& keys) {
+    {
+        const MutexLock lock(mutex_);
+        if (keys.empty()) {
+            hidden_.erase(folder);
+            return;
+        }
+        if (hidden_.size() >= hidden_folders_max && !hidden_.contains(folder)) return;
+        hidden_[folder] = keys.size();
+        if (std::exchange(hidden_told_, true)) return;
+    }
     for (std::size_t i = 0; i < std::min(keys.size(), hidden_named_max); ++i)
         log_.warn("no path can be {:?}: this key is not shown", keys[i]);
     log_.warn("keys that no path can be: {} in this folder; later ones are only counted",
@@ -72,22 +90,23 @@ Result<void> Listing::ask_once(NodeId folder, bool whole, const client::Call& ca
     std::shared_ptr<Asking> asking;
     {
         const MutexLock lock(mutex_);
-        const auto found = asking_.find(folder);
-        if (found != asking_.end() && (found->second->whole || !whole)) {
+        while (true) {
+            const auto found = asking_.find(folder);
+            if (found == asking_.end() || (whole && !found->second->whole)) break;
             asking = found->second;
             while (!asking->done) {
                 if (interrupted(call)) return fail(Code::cancelled);
                 answered_.wait_for(mutex_, interrupt_poll);
             }
-            return asking->result;
+            if (!asking->cancelled) return asking->result;
         }
         asking = std::make_shared<Asking>(Asking{.whole = whole});
         asking_[folder] = asking;
     }
     const Result<void> result = ask(folder, whole, call);
     const MutexLock lock(mutex_);
-    // Who was interrupted does not answer for the others: they ask themselves.
-    asking->result = !result && result.error().code() == Code::cancelled ? Result<void>() : result;
+    asking->cancelled = !result && result.error().code() == Code::cancelled;
+    asking->result = result;
     asking->done = true;
     const auto found = asking_.find(folder);
     if (found != asking_.end() && found->second == asking) asking_.erase(found);
@@ -114,7 +133,7 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
         request.from_version = page.next_version;
     }
     set_large(folder, false);
-    count_hidden(names.hidden());
+    count_hidden(folder, names.hidden());
     if (folder != root_node) {
         const bool known = !names.own() || names.own()->attributes_known;
         if (known)
@@ -184,15 +203,21 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
 }
 
 Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::size_t names_max,
-                                 const client::Call& call) {
+                                 const client::Call& call, FolderReading& reading) {
+    // What is forgotten between the answer and here is asked for again.
     constexpr unsigned attempts_max = 5;
     for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-        TRY(auto page, tree_.page(folder, after, names_max, freshness_));
-        if (page) return *std::move(page);
+        TRY(auto page, tree_.page(folder, after, names_max, freshness_, reading.since));
+        if (page) {
+            reading.since = page->stamp.asked;
+            return *std::move(page);
+        }
+        // Another thread's question may have begun long ago: its answer will do as well.
+        reading.since = Freshness::Clock::time_point::min();
         TRY_VOID(ask_once(folder, true, call));
         if (interrupted(call)) return fail(Code::cancelled);
     }
-    return fail(Code::timeout, "the folder changes faster than it can be listed");
+    return fail(Code::timeout, "the folder is forgotten faster than it can be listed");
 }
 
 Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& call) {

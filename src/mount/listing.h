@@ -9,7 +9,6 @@
 // Owned by Mount; safe from any thread. Whoever asks what another thread is asking waits for that
 // answer. Failure: no_such_key for a name that is not there, else as S3Client's.
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +27,13 @@
 
 namespace weir::mount {
 
+// A folder that somebody reads name by name, from its beginning: what he is told hangs together,
+// however long he takes. One thread's at a time.
+struct FolderReading {
+    // What was asked then or later will do.
+    std::optional<Freshness::Clock::time_point> since = {};
+};
+
 class Listing {
   public:
     Listing(const Store& store, Tree& tree, const Freshness& freshness,
@@ -43,11 +49,12 @@ class Listing {
     Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call);
     // Names in order after `after`. Attributes may be guesses.
     Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
-                            const client::Call& call);
+                            const client::Call& call, FolderReading& reading);
     // Asks for what nobody told yet.
     Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
 
-    std::uint64_t hidden_keys() const { return hidden_.load(); }
+    // Of the folders that were listed, as far as is known.
+    std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
     struct Asking;
@@ -60,7 +67,7 @@ class Listing {
     bool large(NodeId folder) const EXCLUDES(mutex_);
     void set_large(NodeId folder, bool large) EXCLUDES(mutex_);
     void tell_kernel(const std::vector<Tree::Replaced>& replaced);
-    void count_hidden(const std::vector<std::string>& keys);
+    void count_hidden(NodeId folder, const std::vector<std::string>& keys) EXCLUDES(mutex_);
 
     const Store& store_;
     Tree& tree_;
@@ -68,9 +75,10 @@ class Listing {
     const AttributeDefaults& defaults_;
     Kernel& kernel_;
     Log& log_;
-    std::atomic<std::uint64_t> hidden_ = 0;
     mutable Mutex mutex_;
     ConditionVariable answered_;
+    std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
+    bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Folders of more than a page, of which a name is asked for alone.
     std::unordered_set<NodeId> large_ GUARDED_BY(mutex_);
     // Folders that a thread is asking the store about.

@@ -1,13 +1,17 @@
-// What pages of a listing become; asking a store is in tests/mount.
+// What pages of a listing become, and what is asked of a real store.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "mount/folder_page.h"
+#include "mount/listing.h"
+#include "mount/no_kernel.h"
+#include "mount/store_rig.h"
 
 namespace weir::mount {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr AttributeDefaults defaults{.uid = 1, .gid = 2};
 
@@ -65,6 +69,59 @@ TEST(FolderNames, TheFirstVersionThatIsToldCounts) {
     ASSERT_EQ(children.size(), 1U);
     EXPECT_EQ(children[0].version.version_id, "v2");
     EXPECT_EQ(children[0].version.etag, "2");
+}
+
+class ListingTest : public testing::Test {
+  protected:
+    void put(const std::string& key) { rig.put(store.bucket, key, key); }
+    // As readdir does, a few at a time.
+    std::vector<std::string> read(NodeId folder = root_node, std::size_t names_max = 2) {
+        std::vector<std::string> names;
+        FolderReading reading;
+        std::string after;
+        while (true) {
+            const auto page = listing.page(folder, after, names_max, {}, reading);
+            EXPECT_TRUE(page) << page.error().describe();
+            if (!page) return names;
+            for (const NodeInfo& node : page->nodes) names.push_back(after = node.name);
+            if (page->last) return names;
+        }
+    }
+
+    StoreRig& rig = StoreRig::shared();
+    Store store{.client = rig.client(), .bucket = rig.new_bucket(), .prefix = "", .as_of = {}};
+    Freshness freshness{std::chrono::milliseconds(0)};
+    Tree tree{{.kind = Kind::folder, .permissions = 0755}, 1000};
+    NoKernel kernel;
+    Listing listing{store, tree, freshness, defaults, kernel, rig.log()};
+};
+
+TEST_F(ListingTest, HiddenKeysAreCountedOnceAFolder) {
+    for (const char* key : {"a//b", "a/./c", "both", "both/x"}) put(key);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_THAT(read(), ElementsAre("a", "both"));
+        EXPECT_THAT(read(listing.lookup(root_node, "a", {})->id), IsEmpty());
+        EXPECT_EQ(listing.hidden_keys(), 3U);
+    }
+    EXPECT_TRUE(rig.client().delete_object(
+        {.bucket = store.bucket, .key = "both", .version_id = {}, .if_match = {}}));
+    EXPECT_THAT(read(), ElementsAre("a", "both"));
+    EXPECT_EQ(listing.hidden_keys(), 2U);
+}
+
+TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {
+    for (const char* key : {"a", "b", "c", "d/e", "d/f"}) put(key);
+    EXPECT_THAT(read(), ElementsAre("a", "b", "c", "d"));
+    EXPECT_EQ(listing.lookup(root_node, "b", {})->version.bytes, 1U);
+    EXPECT_EQ(listing.lookup(root_node, "e", {}).error().code(), Code::no_such_key);
+    // All pages of one reading are of one listing.
+    FolderReading reading;
+    EXPECT_EQ(listing.page(root_node, "", 1, {}, reading)->nodes.at(0).name, "a");
+    const auto since = reading.since;
+    put("bb");
+    EXPECT_EQ(listing.page(root_node, "b", 1, {}, reading)->nodes.at(0).name, "c");
+    EXPECT_EQ(reading.since, since);
+    EXPECT_THAT(read(), ElementsAre("a", "b", "bb", "c", "d"));
 }
 
 }  // namespace

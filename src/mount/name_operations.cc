@@ -100,6 +100,7 @@ struct OpenFolder {
     // Under the mutex: the names that were given out. The kernel asks for what follows the last of
     // them, or (seekdir) an older one.
     std::vector<std::string> names = {};
+    FolderReading reading = {};
 };
 
 OpenFolder& open_folder(const fuse_file_info* file) {
@@ -169,7 +170,8 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
         return true;
     };
     const std::string after = names.empty() ? std::string() : names.back();
-    return file_system.readdir(node, after, plus, take, call);
+    if (names.empty()) folder.reading = {};
+    return file_system.readdir(node, after, plus, take, call, folder.reading);
 }
 
 // Once it is answered the folder may be closed, and gone: its lock is not held then.

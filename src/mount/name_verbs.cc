@@ -23,10 +23,11 @@ Result<FileSystem::Looked> FileSystem::lookup(NodeId folder, std::string_view na
 void FileSystem::forget(NodeId node, std::uint64_t count) { ground_.tree.forget(node, count); }
 
 Result<void> FileSystem::readdir(NodeId folder, std::string_view after, bool plus,
-                                 const TakeName& take, const client::Call& call) {
+                                 const TakeName& take, const client::Call& call,
+                                 FolderReading& reading) {
     std::string from(after);
     while (true) {
-        TRY(const Tree::Page page, ground_.listing.page(folder, from, page_names, call));
+        TRY(const Tree::Page page, ground_.listing.page(folder, from, page_names, call, reading));
         for (const NodeInfo& node : page.nodes) {
             if (!take(answered(node, page.stamp))) return {};
             // Of one whose attributes are guesses the kernel is told the name alone.

@@ -1,6 +1,7 @@
 #include "mount/tree.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -124,8 +125,8 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     if (const auto child = in.children.find(name); child != in.children.end()) {
         const Node* found = get(child->second);
         CHECK(found != nullptr);
-        const Freshness::Stamp stamp =
-            found->stamp.asked > in.whole.asked || !whole ? found->stamp : in.whole;
+        const bool alone = !whole || found->doubted > 0 || found->stamp.asked > in.whole.asked;
+        const Freshness::Stamp stamp = alone ? found->stamp : in.whole;
         // What is being written here is what this mount says it is.
         if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
         return Known{.node = found->info, .stamp = stamp};
@@ -140,13 +141,14 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     return Known{.node = std::nullopt, .stamp = absent->second};
 }
 
-Result<std::optional<Tree::Page>> Tree::page(NodeId folder, std::string_view after,
-                                             std::size_t names_max,
-                                             const Freshness& freshness) const {
+Result<std::optional<Tree::Page>> Tree::page(
+    NodeId folder, std::string_view after, std::size_t names_max, const Freshness& freshness,
+    std::optional<Freshness::Clock::time_point> enough) const {
     const MutexLock lock(mutex_);
     TRY(const Node* node, get_folder(folder));
     const Folder& in = *node->folder;
-    if (!freshness.fresh(in.whole)) return std::nullopt;
+    const bool will_do = enough && in.whole.generation != 0 && in.whole.asked >= *enough;
+    if (!will_do && (!freshness.fresh(in.whole) || in.doubtful)) return std::nullopt;
     Page page{.stamp = in.whole};
     auto child = after.empty() ? in.children.begin() : in.children.upper_bound(after);
     for (; child != in.children.end() && page.nodes.size() < names_max; ++child) {
@@ -241,15 +243,21 @@ Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<
                                                      Moment asked, Freshness::Stamp stamp) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
+    if (node->info.unlinked) return fail(Code::stale);
     Folder& in = *node->folder;
     std::vector<Replaced> replaced;
-    std::map<std::string_view, bool> listed;
-    for (const Child& child : children) listed.emplace(child.name, true);
+    std::set<std::string_view> listed;
+    for (const Child& child : children) listed.insert(child.name);
     std::vector<Node*> gone;
+    in.doubtful = false;
     for (const auto& [name, id] : in.children) {
         Node* child = get(id);
-        if (!listed.contains(name) && child->changed <= asked && !child->info.draft)
-            gone.push_back(child);
+        if (child->doubted > asked)
+            in.doubtful = true;
+        else
+            child->doubted = 0;
+        const Moment known = std::max(child->changed, child->implied);
+        if (!listed.contains(name) && known <= asked && !child->info.draft) gone.push_back(child);
     }
     for (Node* child : gone) {
         replaced.push_back(
@@ -259,10 +267,14 @@ Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<
     listed.clear();
     for (Child& child : children) {
         const auto removed = in.removed.find(child.name);
-        if (removed != in.removed.end() && removed->second > asked) continue;
+        const bool since = removed != in.removed.end() && removed->second.at > asked;
+        if (since && removed->second.certain) continue;
         const auto known = in.children.find(child.name);
         if (known != in.children.end() && get(known->second)->changed > asked) continue;
         put(*node, std::move(child), replaced);
+        if (!since) continue;
+        get(in.children.find(removed->first)->second)->doubted = removed->second.at;
+        in.doubtful = true;
     }
     in.whole = stamp;
     in.absent.clear();
@@ -275,17 +287,22 @@ Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_vi
                                                    Freshness::Stamp stamp) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
+    if (node->info.unlinked) return fail(Code::stale);
     Folder& in = *node->folder;
     std::vector<Replaced> replaced;
+    // What is known is newer: who asked asks again.
     const auto removed = in.removed.find(name);
-    if (removed != in.removed.end() && removed->second > asked) return replaced;
+    if (removed != in.removed.end() && removed->second.at > asked) return replaced;
     const auto known = in.children.find(name);
     Node* old = known == in.children.end() ? nullptr : get(known->second);
-    if (old != nullptr && old->changed > asked) return replaced;
+    if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked)
+        return replaced;
     if (child) {
         CHECK(child->name == name);
         put(*node, *std::move(child), replaced);
-        get(in.children.find(name)->second)->stamp = stamp;
+        Node& put_there = *get(in.children.find(name)->second);
+        put_there.stamp = stamp;
+        put_there.doubted = 0;
         return replaced;
     }
     if (old != nullptr && !old->info.draft) {

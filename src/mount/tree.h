@@ -71,14 +71,16 @@ class Tree {
     Result<std::optional<Known>> known(NodeId folder, std::string_view name,
                                        const Freshness& freshness) const EXCLUDES(mutex_);
     // The names of a folder that is known whole, in order, from the first after `after`; nullopt if
-    // it is not.
+    // it is not, or was asked too long ago and before `enough`.
     struct Page {
         std::vector<NodeInfo> nodes = {};
         bool last = false;
         Freshness::Stamp stamp = {};
     };
     Result<std::optional<Page>> page(NodeId folder, std::string_view after, std::size_t names_max,
-                                     const Freshness& freshness) const EXCLUDES(mutex_);
+                                     const Freshness& freshness,
+                                     std::optional<Freshness::Clock::time_point> enough = {}) const
+        EXCLUDES(mutex_);
 
     // Before the store is asked what a folder holds; what changes until the answer is filled in is
     // newer than that. Every begin_asking() has its end_asking().
@@ -95,6 +97,8 @@ class Tree {
     // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
     void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
 
+    // A stream of the journal begins, and tells nothing of what was before it.
+    void begin_following() EXCLUDES(mutex_);
     // The journal says that a path ("a/b") has this object now, or (nullopt) none; `marker`: it is
     // about the key "a/b/", which makes a folder. What this mount did itself is recognised. Folders
     // that are not known stay so. For the kernel: what means something else now.
@@ -147,8 +151,12 @@ class Tree {
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node& but) REQUIRES(mutex_);
-    void mark_removed(Node& folder, std::string_view name) REQUIRES(mutex_);
-    void doubt(Node& folder, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void await_own(Node& node, const std::string& etag) REQUIRES(mutex_);
+    void touch(Node& node) REQUIRES(mutex_);
+    void put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    Child implied_folder(std::string_view name) const REQUIRES(mutex_);
+    void mark_removed(Node& folder, std::string_view name, bool certain = true) REQUIRES(mutex_);
+    void doubt(Node& node, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void told_gone(Node& folder, std::string_view name, bool marker,
                    std::vector<Replaced>& replaced) REQUIRES(mutex_);
 
@@ -158,6 +166,7 @@ class Tree {
     NodeId next_id_ GUARDED_BY(mutex_) = root_node;
     Moment moment_ GUARDED_BY(mutex_) = 1;
     std::size_t asking_ GUARDED_BY(mutex_) = 0;
+    bool followed_ GUARDED_BY(mutex_) = false;  // the journal tells of one's own commits too
     std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;
     // Folders with names in Folder::removed.
     std::vector<NodeId> with_removed_ GUARDED_BY(mutex_);

@@ -13,22 +13,25 @@ constexpr std::size_t awaited_max = 64;
 
 }  // namespace
 
-void Tree::mark_removed(Node& folder, std::string_view name) {
+void Tree::mark_removed(Node& folder, std::string_view name, bool certain) {
     ++moment_;
     if (asking_ == 0) return;  // no answer is on its way that does not know it yet
     if (folder.folder->removed.empty()) with_removed_.push_back(folder.info.id);
-    folder.folder->removed.insert_or_assign(std::string(name), moment_);
+    folder.folder->removed.insert_or_assign(std::string(name),
+                                            Folder::Removal{.at = moment_, .certain = certain});
 }
 
-// Whether this folder exists is to be asked again: nothing may imply it any more.
-void Tree::doubt(Node& folder, std::vector<Replaced>& replaced) {
-    if (folder.info.id == root_node || folder.info.unlinked) return;
-    Node* parent = get(folder.info.parent);
+// Whether there is something by this name is to be asked again. What is asked already does not
+// count: it may be older than what made it doubtful.
+void Tree::doubt(Node& node, std::vector<Replaced>& replaced) {
+    if (node.info.id == root_node || node.info.unlinked) return;
+    Node* parent = get(node.info.parent);
     CHECK(parent != nullptr);
-    parent->folder->whole = {};
-    folder.stamp = {};
+    parent->folder->doubtful = true;
+    node.stamp = {};
+    node.doubted = ++moment_;
     replaced.push_back(
-        {.folder = parent->info.id, .name = folder.info.name, .old_node = folder.info.id});
+        {.folder = parent->info.id, .name = node.info.name, .old_node = node.info.id});
 }
 
 void Tree::told_gone(Node& folder, std::string_view name, bool marker,
@@ -36,7 +39,11 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
     const auto found = folder.folder->children.find(name);
     Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
     if (child != nullptr && child->moving) return;
-    if (child != nullptr && !child->awaited.empty()) return;  // something newer is on its way
+    if (child != nullptr && !child->awaited.empty()) {
+        // What this mount put there is newer, if the journal still has to tell of it.
+        doubt(*child, replaced);
+        return;
+    }
     mark_removed(folder, name);
     if (child == nullptr || child->info.folder() != marker) return;
     if (marker) return doubt(*child, replaced);
@@ -45,6 +52,44 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
         {.folder = folder.info.id, .name = std::string(name), .old_node = child->info.id});
     unname(*child);
     if (folder.folder->children.empty()) doubt(folder, replaced);
+}
+
+void Tree::await_own(Node& node, const std::string& etag) {
+    if (!followed_ || etag.empty()) return;
+    node.awaited.push_back(etag);
+    if (node.awaited.size() > awaited_max) node.awaited.pop_front();
+}
+
+void Tree::begin_following() {
+    const MutexLock lock(mutex_);
+    followed_ = true;
+    for (const auto& [id, node] : nodes_) {
+        node->awaited.clear();
+        node->told.clear();
+    }
+}
+
+// What is known of it now is newer than all that was asked so far.
+void Tree::touch(Node& node) {
+    node.changed = ++moment_;
+    node.doubted = 0;
+}
+
+void Tree::put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) {
+    const std::string name = child.name;
+    put(folder, std::move(child), replaced);
+    touch(*get(folder.folder->children.find(name)->second));
+}
+
+// What keys beneath it say of a folder: that it is there.
+Child Tree::implied_folder(std::string_view name) const {
+    const Attributes& root = get(root_node)->info.attributes;
+    return {.name = std::string(name),
+            .attributes = {.kind = Kind::folder,
+                           .permissions = root.permissions,
+                           .uid = root.uid,
+                           .gid = root.gid},
+            .attributes_known = false};
 }
 
 std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
@@ -59,15 +104,19 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         path.remove_prefix(slash + 1);
         const auto found = folder->folder->children.find(name);
         if (found == folder->folder->children.end()) {
-            // A folder that comes into being, or was never looked at.
-            if (!child) return replaced;
-            folder->folder->whole = {};
-            folder->folder->absent.erase(std::string(name));
-            replaced.push_back({.folder = folder->info.id, .name = std::string(name)});
+            // A folder that comes into being, ends perhaps, or was never looked at.
+            if (child)
+                put_newer(*folder, implied_folder(name), replaced);
+            else
+                mark_removed(*folder, name, /*certain=*/false);
             return replaced;
         }
         folder = get(found->second);
         if (folder->moving) return replaced;
+        if (child) {
+            folder->implied = ++moment_;
+            folder->doubted = 0;
+        }
         if (!folder->folder) {
             // Keys beneath a file: a folder that hides it.
             doubt(*folder, replaced);
@@ -91,8 +140,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         if (get(found->second)->info.folder() && !marker) return replaced;
     }
     child->name = std::string(path);
-    put(*folder, *std::move(child), replaced);
-    get(folder->folder->children.find(path)->second)->changed = ++moment_;
+    put_newer(*folder, *std::move(child), replaced);
     return replaced;
 }
 
@@ -115,8 +163,8 @@ Result<NodeInfo> Tree::add(NodeId folder, Child child) {
         node->info.attributes_known = child.attributes_known;
         node->info.version = std::move(child.version);
     }
-    node->changed = ++moment_;
-    if (!told_already && !etag.empty()) node->awaited.push_back(etag);
+    touch(*node);
+    if (!told_already) await_own(*node, etag);
     return node->info;
 }
 
@@ -124,12 +172,10 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
-    if (node->info.version.etag != version.etag && node->told != version.etag) {
-        node->awaited.push_back(version.etag);
-        if (node->awaited.size() > awaited_max) node->awaited.pop_front();
-    }
+    if (node->info.version.etag != version.etag && node->told != version.etag)
+        await_own(*node, version.etag);
     node->info.version = version;
-    node->changed = ++moment_;
+    touch(*node);
     return {};
 }
 
@@ -140,7 +186,7 @@ Result<void> Tree::set_attributes(NodeId id, const Attributes& attributes) {
     CHECK((attributes.kind == Kind::folder) == node->info.folder());
     node->info.attributes = attributes;
     node->info.attributes_known = true;
-    node->changed = ++moment_;
+    touch(*node);
     return {};
 }
 
@@ -185,9 +231,7 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     node->info.parent = to_folder;
     node->changed = moment_;
     // The new key has it, if anything has.
-    if (!told_already && !node->info.version.etag.empty())
-        node->awaited.push_back(node->info.version.etag);
-    if (node->awaited.size() > awaited_max) node->awaited.pop_front();
+    if (!told_already) await_own(*node, node->info.version.etag);
     to->folder->children.emplace(node->info.name, node->info.id);
     to->folder->absent.erase(node->info.name);
     if (node->folder) node->folder->removed.clear();
@@ -227,7 +271,7 @@ Result<NodeInfo> Tree::renew(NodeId id) {
     node.info.draft = std::move(draft);
     node.awaited = std::move(awaited);
     node.stamp = stamp;
-    node.changed = ++moment_;
+    touch(node);
     return node.info;
 }
 

@@ -18,8 +18,14 @@ struct Tree::Folder {
     std::map<std::string, Freshness::Stamp, std::less<>> absent = {};
     // The kernel may believe of some name that it is not there.
     mutable bool told_absent = false;
+    // `whole` does not count for some of the children: Node::doubted.
+    bool doubtful = false;
     // Names that were taken away since somebody began to ask the store.
-    std::map<std::string, Moment, std::less<>> removed = {};
+    struct Removal {
+        Moment at = 0;
+        bool certain = true;  // or only a part of what implies the name
+    };
+    std::map<std::string, Removal, std::less<>> removed = {};
 };
 
 struct Tree::Node {
@@ -27,6 +33,9 @@ struct Tree::Node {
     std::uint64_t lookups = 0;
     Moment changed = 0;  // by this mount, or by what the journal told
     Freshness::Stamp stamp = {};
+    // Since when only what was asked later says whether it is there; 0: nobody doubts it.
+    Moment doubted = 0;
+    Moment implied = 0;  // the journal told of a key beneath it: it was there then
     std::unique_ptr<Folder> folder = {};
     // ETags of own commits that the journal has not told of yet, as far as there is a journal.
     std::deque<std::string> awaited = {};

@@ -105,6 +105,7 @@ TEST_F(TreeTest, OneNameMayBeAskedAlone) {
 TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     fill(root_node, {file("a", "1"), folder("f")});
     fill(at("f").id, {file("x", "1")});
+    tree.begin_following();
     // Own commits, told later, in order.
     const NodeId a = at("a").id;
     ASSERT_TRUE(tree.set_version(a, {.etag = "2", .bytes = 1}));
@@ -125,6 +126,26 @@ TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     EXPECT_THAT(names(at("f").id), ElementsAre("x"));
 }
 
+TEST_F(TreeTest, WhatTheJournalNeverTellsOfIsNotAwaitedForEver) {
+    // Before there is a stream, and before a new one that does not go on where the last one ended.
+    for (const bool followed : {false, true}) {
+        fill(root_node, {file("a", "1"), file("b", "1")});
+        if (followed) tree.begin_following();
+        ASSERT_TRUE(tree.set_version(at("a").id, {.etag = "2", .bytes = 1}));
+        ASSERT_TRUE(tree.add(root_node, file("b", "2")));
+        tree.begin_following();
+        tree.told("a", false, std::nullopt);
+        EXPECT_FALSE(tree.known(root_node, "a", freshness).value()->node);
+        tree.told("b", false, std::nullopt);
+        EXPECT_FALSE(tree.known(root_node, "b", freshness).value()->node);
+    }
+    // Of a commit whose reply came after the stream had begun nobody can say: the store is asked.
+    fill(root_node, {file("a", "1")});
+    ASSERT_TRUE(tree.set_version(at("a").id, {.etag = "2", .bytes = 1}));
+    EXPECT_THAT(tree.told("a", false, std::nullopt), SizeIs(1));
+    EXPECT_FALSE(tree.known(root_node, "a", freshness).value());
+}
+
 TEST_F(TreeTest, AFolderThatMayBeGoneIsAskedForAgain) {
     fill(root_node, {folder("f")});
     fill(at("f").id, {file("x", "1")});
@@ -136,12 +157,60 @@ TEST_F(TreeTest, ANewFolderIsSeenByWhoKnewItsParent) {
     fill(root_node, {});
     EXPECT_FALSE(tree.known(root_node, "new", freshness).value()->node);
     EXPECT_THAT(tree.told("new/x", false, file("", "1")), SizeIs(1));
-    EXPECT_FALSE(tree.known(root_node, "new", freshness).value());
+    EXPECT_TRUE(tree.known(root_node, "new", freshness).value()->node->folder());
+    EXPECT_FALSE(at("new").attributes_known);
+    EXPECT_FALSE(tree.known(at("new").id, "x", freshness).value());
+}
+
+TEST_F(TreeTest, WhatTheJournalTellsIsNewerThanAnAnswerThatWasUnderWay) {
+    fill(root_node, {folder("gone"), folder("back"), file("a", "1")});
+    fill(at("gone").id, {file("x", "1")});
+    fill(at("back").id, {file("x", "1")});
+    const auto asked = tree.begin_asking();
+    tree.told("new/x", false, file("", "1"));
+    tree.told("gone/x", false, std::nullopt);
+    tree.told("unknown/x", false, std::nullopt);
+    tree.told("back/x", false, std::nullopt);
+    tree.told("back/y", false, file("", "1"));
+    ASSERT_TRUE(tree.fill_whole(root_node, {folder("gone"), folder("unknown"), file("a", "1")},
+                                asked, freshness.now()));
+    ASSERT_TRUE(tree.fill_one(root_node, "gone", folder("gone"), asked, freshness.now()));
+    ASSERT_TRUE(tree.fill_one(root_node, "new", std::nullopt, asked, freshness.now()));
+    tree.end_asking();
+    for (const char* there : {"new", "back", "a"})
+        EXPECT_TRUE(tree.known(root_node, there, freshness).value()->node) << there;
+    // The one may hold other keys, of the other it is not known that it held more.
+    EXPECT_FALSE(tree.known(root_node, "gone", freshness).value());
+    EXPECT_FALSE(tree.known(root_node, "unknown", freshness).value());
+    EXPECT_FALSE(tree.known(root_node, "nothing", freshness).value()->node);
+    EXPECT_FALSE(tree.page(root_node, "", 10, freshness).value());
+    const auto again = tree.begin_asking();
+    ASSERT_TRUE(tree.fill_one(root_node, "gone", std::nullopt, again, freshness.now()));
+    tree.end_asking();
+    EXPECT_FALSE(tree.known(root_node, "gone", freshness).value()->node);
+    fill(root_node, {folder("back"), folder("new"), file("a", "1")});
+    EXPECT_THAT(names(), ElementsAre("a", "back", "new"));
+}
+
+TEST_F(TreeTest, AFolderThatWasRemovedHoldsNothing) {
+    fill(root_node, {folder("f")});
+    const NodeId f = at("f").id;
+    ASSERT_TRUE(tree.looked_up(f));
+    const auto asked = tree.begin_asking();
+    ASSERT_TRUE(tree.remove(root_node, "f"));
+    EXPECT_EQ(tree.fill_whole(f, {file("x", "1")}, asked, freshness.now()).error().code(),
+              Code::stale);
+    EXPECT_EQ(tree.fill_one(f, "x", file("x", "1"), asked, freshness.now()).error().code(),
+              Code::stale);
+    tree.end_asking();
+    tree.forget(f, 1);
+    EXPECT_EQ(tree.counts().nodes, 1U);
 }
 
 TEST_F(TreeTest, RenameTakesWhatIsBeneathAlong) {
     fill(root_node, {folder("f"), file("a", "1"), file("b", "2")});
     fill(at("f").id, {file("x", "1")});
+    tree.begin_following();
     const NodeId x = at("f/x").id, a = at("a").id, b = at("b").id;
     ASSERT_TRUE(tree.looked_up(b));
     ASSERT_TRUE(tree.rename(root_node, "f", root_node, "g"));

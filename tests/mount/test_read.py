@@ -1,11 +1,13 @@
 """What is in a bucket is in the folder: names, attributes and bytes, before and after they change elsewhere."""
 
+import concurrent.futures
 import errno
 import hashlib
 import mmap
 import os
 import random
 import stat
+import threading
 import time
 from functools import partial
 
@@ -136,6 +138,23 @@ def test_who_has_it_open_keeps_what_he_opened(s3, bucket, mounted):
         eventually(lambda: _equal((mounted.folder / "m.safetensors").read_bytes(), new))
         file.seek(0)
         assert file.read() == old
+
+
+def test_a_version_that_is_kept_is_read_by_all_who_have_it_open(s3, bucket, mounted):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    body = noise(96 * MIB)
+    put(s3, bucket, "x.dat", body)
+    with eventually(lambda: open(mounted.folder / "x.dat", "rb", buffering=0)) as file:
+        for number in range(1100):  # more than a page of versions
+            put(s3, bucket, "x.dat", b"%d" % number)
+        barrier = threading.Barrier(16)
+
+        def read(at):
+            barrier.wait()
+            return os.pread(file.fileno(), 4096, at) == body[at : at + 4096]
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            assert all(pool.map(read, range(0, 96 * MIB, 6 * MIB)))
 
 
 def test_what_is_gone_and_was_not_read_is_stale(s3, bucket, mounted):
