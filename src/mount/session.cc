@@ -3,17 +3,22 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fuse3/fuse_opt.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstring>
 #include <fstream>
-#include <sstream>
+#include <optional>
 
 #include "base/check.h"
 #include "io/buffer_pool.h"
@@ -25,18 +30,26 @@ namespace weir::mount {
 namespace {
 
 constexpr std::size_t notices_max = 65'536;
+constexpr int wake_signal = SIGUSR1;
+constexpr std::chrono::milliseconds wake_again_after{10};
 
-// Of the mount at `folder`, "0:53", without asking it for anything: it may not answer yet.
-std::string device_of_mount(const std::string& folder) {
-    std::ifstream mounts("/proc/self/mountinfo");
-    std::string line, device;
-    while (std::getline(mounts, line)) {
-        std::istringstream words(line);
-        std::string id, parent, numbers, root, place;
-        words >> id >> parent >> numbers >> root >> place;
-        if (place == folder) device = numbers;  // the last one lies on top
+// What stat(2) says of the folder's file system, without asking that for anything: it may not
+// answer yet, or not any more. 0 if it cannot be told.
+dev_t device_of(const std::string& folder) {
+    struct statx found{};
+    if (::statx(AT_FDCWD, folder.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &found) != 0)
+        return 0;
+    return ::makedev(found.stx_dev_major, found.stx_dev_minor);
+}
+
+// fsname= is one of several options: commas part them.
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == ',' || c == '\\') out += '\\';
+        out += c;
     }
-    return device;
+    return out;
 }
 
 // For who is not root: the program that mounted.
@@ -70,6 +83,7 @@ struct Session::State : Answers {
     ~State() {
         notifier.stop();
         if (session == nullptr) return;
+        if (device_of(options.folder) != device) disown_folder();
         fuse_session_unmount(session);
         fuse_session_destroy(session);
     }
@@ -79,6 +93,9 @@ struct Session::State : Answers {
     Result<void> mount();
     void raise_readahead() const;
     void tell(const Notifier::Notice& notice) const;
+    void disown_folder() const;
+    int serve();
+    void end_serving() EXCLUDES(mutex);
 
     static void init(void* data, fuse_conn_info* connection);
     static ssize_t read_request(int descriptor, void* buffer, std::size_t size, void* data);
@@ -87,26 +104,32 @@ struct Session::State : Answers {
 
     const SessionOptions options;
     fuse_session* session = nullptr;
+    dev_t device = 0;                            // the mount's
     std::atomic<bool> offered = false;           // the kernel has passthrough
     std::atomic<std::uint64_t> init_unique = 0;  // the number of the kernel's INIT
     std::atomic<bool> init_done = false;         // its reply is sent
     std::atomic<bool> negotiated = false;        // and asks for it
     std::atomic<bool> refused = false;           // we may not, after all
-    Notifier notifier;                           // the last
+    std::atomic<bool> expires = false;           // the kernel can ask again for what it keeps
+    Mutex mutex;
+    ConditionVariable ended;
+    std::optional<pthread_t> server GUARDED_BY(mutex);  // the thread that is in libfuse's loop
+    Notifier notifier;                                  // the last
 };
 
 void Session::State::init(void* data, fuse_conn_info* connection) {
-    const State& state = of(data);
+    State& state = of(data);
+    state.expires = (connection->capable & FUSE_CAP_EXPIRE_ONLY) != 0;
     connection->max_background = static_cast<unsigned>(state.limits.background_max);
     connection->congestion_threshold = connection->max_background / 4 * 3;
     const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                             FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_EXPLICIT_INVAL_DATA |
-                            FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_ATOMIC_O_TRUNC |
-                            FUSE_CAP_HANDLE_KILLPRIV;
+                            FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_ATOMIC_O_TRUNC;
     // Locks are the kernel's own: they hold on this machine.
     const unsigned unwanted = FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS |
                               FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE |
-                              FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;
+                              FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+                              FUSE_CAP_HANDLE_KILLPRIV;
     connection->want |= connection->capable & wanted;
     connection->want &= ~unwanted;
 }
@@ -174,8 +197,8 @@ Result<void> Session::State::mount() {
     add_name_operations(operations);
     add_file_operations(operations);
     add_write_operations(operations);
-    std::string settings =
-        fmt::format("fsname={},subtype=weir,default_permissions,nosuid,nodev", options.source);
+    std::string settings = fmt::format("fsname={},subtype=weir,default_permissions,nosuid,nodev",
+                                       escaped(options.source));
     if (options.allow_other) settings += ",allow_other";
     if (options.read_only) settings += ",ro";
     if (options.no_exec) settings += ",noexec";
@@ -192,6 +215,7 @@ Result<void> Session::State::mount() {
         session = nullptr;
         return fail(Code::access_denied, fmt::format("{} cannot be mounted on", options.folder));
     }
+    device = device_of(options.folder);
     const fuse_custom_io io{.writev = write_reply,
                             .read = read_request,
                             .splice_receive = nullptr,
@@ -204,9 +228,9 @@ Result<void> Session::State::mount() {
 // The kernel reads 128 KiB ahead unless root says otherwise.
 void Session::State::raise_readahead() const {
     if (::geteuid() != 0) return;
-    const std::string device = device_of_mount(options.folder);
-    const std::string path = fmt::format("/sys/class/bdi/{}/read_ahead_kb", device);
-    if (device.empty() || !write_number(path, limits.readahead_bytes / KiB))
+    const std::string path =
+        fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", major(device), minor(device));
+    if (!write_number(path, limits.readahead_bytes / KiB))
         log.info("the kernel's read-ahead cannot be raised by {}", path);
 }
 
@@ -214,15 +238,63 @@ void Session::State::tell(const Notifier::Notice& notice) const {
     // What the kernel does not know (ENOENT) needs no forgetting.
     const int error = notice.name.empty()
                           ? fuse_lowlevel_notify_inval_inode(session, notice.node, notice.offset, 0)
-                          : fuse_lowlevel_notify_inval_entry(
-                                session, notice.node, notice.name.data(), notice.name.size());
+                          : fuse_lowlevel_notify_expire_entry(
+                                session, notice.node, notice.name.data(), notice.name.size(),
+                                expires ? FUSE_LL_EXPIRE_ONLY : static_cast<fuse_expire_flags>(0));
     if (error != 0 && error != -ENOENT && error != -ENODEV && error != -EBADF)
         log.warn("the kernel was not told that {:?} in {} changed: {}", notice.name, notice.node,
                  std::strerror(-error));
 }
 
+// Our mount is not there any more, perhaps another is. libfuse would take that away, unless its
+// descriptor is in error, as the device's is when the kernel has ended it; so is a pipe that nobody
+// reads.
+void Session::State::disown_folder() const {
+    std::array<int, 2> pipe{};
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return;
+    ::close(pipe[0]);
+    ::dup3(pipe[1], fuse_session_fd(session), O_CLOEXEC);
+    ::close(pipe[1]);
+}
+
+// libfuse's loop waits for its threads, which wait for requests of whoever has files open. It looks
+// whether it is to end when a signal interrupts its wait; the moment before that is why it is sent
+// again.
+void Session::State::end_serving() {
+    interrupts.interrupt_all();
+    fuse_session_exit(session);
+    const MutexLock lock(mutex);
+    while (server) {
+        ::pthread_kill(*server, wake_signal);
+        ended.wait_for(mutex, wake_again_after);
+    }
+}
+
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() = default;
+
+int Session::State::serve() {
+    fuse_loop_config* config = fuse_loop_cfg_create();
+    CHECK(config != nullptr);
+    fuse_loop_cfg_set_clone_fd(config, 1);
+    fuse_loop_cfg_set_max_threads(config, static_cast<unsigned>(limits.worker_threads_max));
+    fuse_loop_cfg_set_idle_threads(config, static_cast<unsigned>(limits.worker_threads_max));
+    struct sigaction wake{};
+    wake.sa_handler = [](int) {};  // without SA_RESTART
+    ::sigaction(wake_signal, &wake, nullptr);
+    {
+        const MutexLock lock(mutex);
+        server = ::pthread_self();
+    }
+    const int result = fuse_session_loop_mt(session, config);
+    {
+        const MutexLock lock(mutex);
+        server.reset();
+        ended.notify_all();
+    }
+    fuse_loop_cfg_destroy(config);
+    return result;
+}
 
 Result<std::unique_ptr<Session>> Session::mount(SessionOptions options, const MountLimits& limits,
                                                 Log& log) {
@@ -233,31 +305,15 @@ Result<std::unique_ptr<Session>> Session::mount(SessionOptions options, const Mo
 
 Result<void> Session::serve(FileSystem& file_system) {
     state_->file_system = &file_system;
-    fuse_loop_config* config = fuse_loop_cfg_create();
-    if (config == nullptr) return fail(Code::unavailable, "no memory");
-    fuse_loop_cfg_set_clone_fd(config, 1);
-    fuse_loop_cfg_set_max_threads(config, static_cast<unsigned>(state_->limits.worker_threads_max));
-    fuse_loop_cfg_set_idle_threads(config,
-                                   static_cast<unsigned>(state_->limits.worker_threads_max));
-    const int ended = fuse_session_loop_mt(state_->session, config);
-    fuse_loop_cfg_destroy(config);
+    const int ended = state_->serve();
     // Unmounted is 0; a signal's number is greater.
     if (ended < 0) return fail(errno_error("the kernel's requests end", -ended));
     return {};
 }
 
 void Session::unmount(bool force) {
-    const std::string device = device_of_mount(state_->options.folder);
-    if (force) {
-        state_->interrupts.interrupt_all();
-        // Open files, and what waits on them, fail from here on.
-        if (device.contains(':'))
-            write_number(fmt::format("/sys/fs/fuse/connections/{}/abort",
-                                     device.substr(device.find(':') + 1)),
-                         1);
-        fuse_session_exit(state_->session);
-    }
-    if (device.empty()) return;  // somebody else unmounted it
+    if (force) state_->end_serving();
+    if (device_of(state_->options.folder) != state_->device) return;  // somebody else unmounted it
     if (::geteuid() == 0 ? ::umount2(state_->options.folder.c_str(), MNT_DETACH) == 0
                          : run_fusermount(state_->options.folder))
         return;

@@ -48,7 +48,7 @@ class Session final : public Kernel {
     // makes; returns when the last has ended.
     Result<void> serve(FileSystem& file_system);
     // From any thread. Lazy where files are open: the name is gone at once, and serve() returns
-    // when the last is closed; `force`: they fail from now on.
+    // when the last is closed; `force`: serve() returns now, and what is open fails.
     void unmount(bool force);
     // Whatever waits for the store, or begins to, fails with cancelled.
     void interrupt_all();
