@@ -240,7 +240,8 @@ def test_nothing_secret_is_told(server, bucket, weir, tmp_path):
 
 def test_status_and_metrics(s3, bucket, weir, tmp_path):
     s3.put_object(Bucket=bucket, Key="a.bin", Body=b"x" * 3_000_000)
-    weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log", "--cache-bytes", "64M", "--memory-bytes", "40M")
+    weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log", "--no-store-files", "--cache-bytes", "64M",
+         "--memory-bytes", "40M")  # fmt: skip
     assert len((tmp_path / "mnt/a.bin").read_bytes()) == 3_000_000
     status = status_of(weir, tmp_path / "mnt")
     assert status["budgets"]["cache_bytes_max"] == 64 << 20
