@@ -496,6 +496,7 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(request, own_server, tm
     mounted.start()
     assert path.read_bytes() == b"first and second"
     assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
+    mounted.stop()  # here, where a process of another user may have started it
 
 
 def test_a_full_cache_is_an_error(mount, s3, bucket):
