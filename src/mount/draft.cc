@@ -32,6 +32,8 @@ Result<std::unique_ptr<Draft>> Draft::adopt(const DraftGround& ground,
     return draft;
 }
 
+Draft::~Draft() { drop_upload(); }
+
 Draft::State Draft::state() const {
     const MutexLock lock(mutex_);
     return state_;

@@ -69,11 +69,13 @@ struct DraftStart {
 
 class Draft {
   public:
-    // Nothing happens in the store or on the disk.
+    // Nothing happens in the store or on the disk. What the ground refers to outlives it.
     Draft(const DraftGround& ground, DraftStart start);
     // What a process left behind (draft_description.h), with all bytes that it had written.
     static Result<std::unique_ptr<Draft>> adopt(const DraftGround& ground,
                                                 std::unique_ptr<cache::WriteFile> file);
+    // An upload that did not become the object is taken from the store.
+    ~Draft();
     Draft(const Draft&) = delete;
     Draft& operator=(const Draft&) = delete;
 
@@ -172,7 +174,7 @@ class Draft {
     void committed(const State& state, const ObjectVersion& version,
                    std::optional<std::uint64_t> crc64nvme) EXCLUDES(mutex_);
 
-    const DraftGround& ground_;
+    const DraftGround ground_;  // its own: parts are sent until it ends
     const PartPlan plan_;
     Gate writing_;  // shut while the bytes must stand still
     Gate reading_;  // shut while the file goes

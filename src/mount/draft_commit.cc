@@ -72,10 +72,10 @@ Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
     const bool same_bytes =
         now.base &&
         (!file || (!file->dirty() && size == now.base->bytes && file->base_valid_bytes() == size));
-    if (same_bytes && !now.replaces) return commit_metadata(now, call);
-    if (size > ground_.limits.part_bytes) return commit_parts(now, call);
+    const bool no_bytes = same_bytes && !now.replaces;
+    if (!no_bytes && size > ground_.limits.part_bytes) return commit_parts(now, call);
     drop_upload();
-    return commit_at_once(now, call);
+    return no_bytes ? commit_metadata(now, call) : commit_at_once(now, call);
 }
 
 Result<ObjectVersion> Draft::commit_metadata(const State& state, const client::Call& call) {

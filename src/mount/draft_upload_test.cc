@@ -245,5 +245,36 @@ TEST_F(DraftUploads, WhatIsRemovedBeforeItIsMovedIsTakenAway) {
     EXPECT_FALSE(there("temporary"));
 }
 
+TEST_F(DraftUploads, AFileThatIsGivenUpLeavesNoUpload) {
+    {
+        Draft file(faulty, {.key = "large"});
+        write(file, 0, all);
+        while (file.parts_sent() == 0) std::this_thread::yield();
+        EXPECT_EQ(uploads(), 1U);
+        store.put(bucket, "large", "somebody's");
+        EXPECT_EQ(file.commit().error().code(), Code::stale);
+        ASSERT_TRUE(file.keep_for_recovery());
+        sent = file.parts_sent();
+        EXPECT_EQ(file.commit().error().code(), Code::stale);
+        EXPECT_EQ(file.parts_sent(), sent) << "while it is tried again nothing is sent twice";
+    }
+    pool.stop();
+    EXPECT_EQ(uploads(), 0U);
+    EXPECT_EQ(cache->abandoned_writes()->size(), 1U);
+}
+
+TEST_F(DraftUploads, WhatWasAppendedAndCutOffAgainLeavesNoUpload) {
+    store.put(bucket, "large", all);
+    Draft file(faulty, {.key = "large", .base = version("large")});
+    write(file, all.size(), noise(2 * part_bytes));
+    while (file.parts_sent() == 0) std::this_thread::yield();
+    ASSERT_TRUE(file.truncate(all.size()));
+    file.change_metadata([](DraftMetadata& metadata) { metadata.attributes.permissions = 0600; });
+    commit(file);
+    pool.stop();
+    EXPECT_EQ(uploads(), 0U);
+    EXPECT_TRUE(store.get(bucket, "large") == all);
+}
+
 }  // namespace
 }  // namespace weir::mount

@@ -281,6 +281,32 @@ def test_what_others_changed_meanwhile_is_a_conflict(s3, bucket, root, get):
     assert path.read_bytes() == b"theirs"
 
 
+def test_a_large_conflict_leaves_no_upload(s3, bucket, root, get):
+    path = root / "c"
+    with pytest.raises(OSError) as refused, open(path, "wb", buffering=0) as file:
+        for _ in range(4):
+            file.write(noise(8 * MIB))
+        s3.put_object(Bucket=bucket, Key="c", Body=b"theirs")
+        os.fsync(file.fileno())
+    assert refused.value.errno == errno.ESTALE
+    deadline = time.monotonic() + 30
+    while s3.list_multipart_uploads(Bucket=bucket).get("Uploads") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    assert get("c") == b"theirs"
+
+
+def test_a_rewritten_object_keeps_its_headers(s3, bucket, root, get):
+    old, new = noise(24 * MIB), noise(24 * MIB, seed=2)
+    s3.put_object(Bucket=bucket, Key="typed", Body=old, ContentType="text/weights", CacheControl="no-cache")
+    with open(root / "typed", "r+b") as file:
+        file.write(new)
+    assert get("typed") == new
+    head = s3.head_object(Bucket=bucket, Key="typed")
+    assert head["ContentType"] == "text/weights"
+    assert head["CacheControl"] == "no-cache"
+
+
 def test_safetensors(root, get):
     numpy = pytest.importorskip("numpy")
     safetensors = pytest.importorskip("safetensors.numpy")
@@ -467,6 +493,7 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, mount):
     mounted.start()
     assert path.read_bytes() == b"first and second"
     assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
+    mounted.stop()  # here, where a process of another user may have started it
 
 
 def test_a_full_cache_is_an_error(mount, s3, bucket):
