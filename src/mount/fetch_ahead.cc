@@ -55,14 +55,13 @@ void Fetcher::fetch_ahead(NodeId id) {
         step = folder.step;
         folder.step = std::min(folder.step * 2, limits_.small_files_ahead);
     }
-    FolderReading reading;
-    const Result<Tree::Page> page = listing_.page(id, after, step, call(), reading);
+    const Result<Tree::Page> page = listing_.some(id, after, step, call());
     const MutexLock lock(mutex_);
     InTurn& folder = in_turn_[id];
     folder.asking = false;
     if (!page) return;
     for (const NodeInfo& node : page->nodes) {
-        folder.ahead = node.name;
+        folder.ahead = node.place();
         if (node.attributes.kind != Kind::file || node.draft ||
             node.version.bytes > limits_.small_file_bytes_max || node.version.bytes == 0 ||
             complete_.contains(node.id))
@@ -91,7 +90,7 @@ void Fetcher::find_matching(NodeId folder, const std::string& path) {
         }
         const MutexLock lock(mutex_);
         for (const NodeInfo& node : page->nodes) {
-            after = node.name;
+            after = node.place();
             const std::string at = path.empty() ? node.name : path + "/" + node.name;
             if (node.folder()) {
                 later([this, id = node.id, at] { find_matching(id, at); });

@@ -93,9 +93,9 @@ class FileSystem {
     Result<Answered> getattr(NodeId node, const client::Call& call);
     Result<std::string> readlink(NodeId node, const client::Call& call);
 
-    // Names of a folder after `after` in order, "." and ".." not among them. With `plus` each is
-    // counted as looked up once `take` has taken it; `take` returns false when it has no room for
-    // this one any more.
+    // Names of a folder after that place (NodeInfo::place()) in order, "." and ".." not among them.
+    // With `plus` each that `take` takes is counted as looked up; `take` returns false when it has
+    // no room for this one any more.
     using TakeName = std::function<bool(const Answered&)>;
     Result<void> readdir(NodeId folder, std::string_view after, bool plus, const TakeName& take,
                          const client::Call& call, FolderReading& reading);

@@ -13,6 +13,7 @@ Result<ListedPage> ask_now(const Store& store, const PageRequest& request,
         store.client.list_objects({.bucket = store.bucket,
                                    .prefix = request.prefix,
                                    .delimiter = request.delimiter,
+                                   .start_after = request.from.empty() ? request.after : "",
                                    .continuation_token = request.from,
                                    .max_keys = request.keys_max,
                                    .metadata = true},
@@ -29,13 +30,14 @@ Result<ListedPage> ask_now(const Store& store, const PageRequest& request,
 Result<ListedPage> ask_as_of(const Store& store, const PageRequest& request,
                              const client::Call& call) {
     TRY(const client::ListVersionsReply reply,
-        store.client.list_versions({.bucket = store.bucket,
-                                    .prefix = request.prefix,
-                                    .delimiter = request.delimiter,
-                                    .key_marker = request.from,
-                                    .version_id_marker = request.from_version,
-                                    .max_keys = request.keys_max},
-                                   call));
+        store.client.list_versions(
+            {.bucket = store.bucket,
+             .prefix = request.prefix,
+             .delimiter = request.delimiter,
+             .key_marker = request.from.empty() ? request.after : request.from,
+             .version_id_marker = request.from_version,
+             .max_keys = request.keys_max},
+            call));
     ListedPage page{.folders = reply.common_prefixes, .last = !reply.truncated};
     if (reply.truncated) {
         page.next = reply.next_key_marker;
@@ -52,6 +54,10 @@ Result<ListedPage> ask_as_of(const Store& store, const PageRequest& request,
     return page;
 }
 
+bool deleted(const Child& child) {
+    return child.attributes.kind != Kind::folder && child.version.etag.empty();
+}
+
 }  // namespace
 
 Result<ListedPage> ask_page(const Store& store, const PageRequest& request,
@@ -62,6 +68,10 @@ Result<ListedPage> ask_page(const Store& store, const PageRequest& request,
 bool possible_name(std::string_view name) {
     return !name.empty() && name != "." && name != ".." && name.size() <= name_bytes_max &&
            !name.contains('\0') && !name.contains('/');
+}
+
+std::string place_of(const Child& child) {
+    return child.attributes.kind == Kind::folder ? child.name + "/" : child.name;
 }
 
 Child FolderNames::child_of(const client::ListedObject& object, std::string_view name, Kind kind,
@@ -116,11 +126,15 @@ void FolderNames::add(const ListedPage& page) {
 
 std::vector<Child> FolderNames::take_children() && {
     std::vector<Child> children;
-    for (auto& [name, child] : children_) {
-        const bool deleted = child.attributes.kind != Kind::folder && child.version.etag.empty();
-        if (!deleted) children.push_back(std::move(child));
-    }
+    for (auto& [name, child] : children_)
+        if (!deleted(child)) children.push_back(std::move(child));
     return children;
+}
+
+bool FolderNames::any_after(std::string_view place) const {
+    return std::ranges::any_of(children_, [&](const auto& each) {
+        return !deleted(each.second) && place_of(each.second) > place;
+    });
 }
 
 }  // namespace weir::mount

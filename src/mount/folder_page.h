@@ -40,6 +40,7 @@ struct PageRequest {
     std::string delimiter = "/";
     std::string from = {};  // `next` of the page before
     std::string from_version = {};
+    std::string after = {};  // the first page begins behind this key
     unsigned keys_max = 1000;
 };
 
@@ -48,6 +49,9 @@ Result<ListedPage> ask_page(const Store& store, const PageRequest& request,
 
 // Names that no path can have are hidden: empty, ".", "..", too long, with a zero byte.
 bool possible_name(std::string_view name);
+
+// As NodeInfo::place().
+std::string place_of(const Child& child);
 
 // Gathers pages of one folder into its names.
 class FolderNames {
@@ -61,7 +65,10 @@ class FolderNames {
     void add(const ListedPage& page);
     // The folder's own key, if there is one.
     const std::optional<Child>& own() const { return own_; }
-    // In no order. A file beside a folder of its name is hidden.
+    std::size_t size() const { return children_.size(); }
+    // Is there a name behind that place (NodeInfo::place())?
+    bool any_after(std::string_view place) const;
+    // A file beside a folder of its name is hidden.
     std::vector<Child> take_children() &&;
     const std::vector<std::string>& hidden() const { return hidden_; }
 

@@ -18,6 +18,11 @@ bool interrupted(const client::Call& call) {
     return call.interrupt != nullptr && call.interrupt->interrupted();
 }
 
+// Of a place.
+std::string_view name_at(std::string_view place) {
+    return place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
+}
+
 // For as long as the store is being asked.
 class Question {
   public:
@@ -42,19 +47,20 @@ struct Listing::Asking {
     Result<void> result = {};
 };
 
-bool Listing::large(NodeId folder) const {
+Listing::Extent Listing::extent(NodeId folder) const {
     const MutexLock lock(mutex_);
-    return large_.contains(folder);
+    const auto found = extents_.find(folder);
+    return found == extents_.end() ? Extent::page : found->second;
 }
 
-void Listing::set_large(NodeId folder, bool large) {
+void Listing::set_extent(NodeId folder, Extent extent) {
     const MutexLock lock(mutex_);
-    if (!large) {
-        large_.erase(folder);
+    if (extent == Extent::page) {
+        extents_.erase(folder);
         return;
     }
-    if (large_.size() >= large_folders_max) large_.clear();  // they are found out again
-    large_.insert(folder);
+    if (extents_.size() >= large_folders_max) extents_.clear();  // they are found out again
+    extents_[folder] = extent;
 }
 
 std::uint64_t Listing::hidden_keys() const {
@@ -124,15 +130,17 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
         TRY(const ListedPage page, ask_page(store_, request, call));
         names.add(page);
         if (page.last) break;
-        if (!whole) {
-            set_large(folder, true);
+        const bool too_large = names.size() > tree_.folder_names_max();
+        if (!whole || too_large) {
+            if (too_large || extent(folder) == Extent::page)
+                set_extent(folder, too_large ? Extent::pages : Extent::whole);
             if (names.own()) tree_.describe(folder, names.own()->attributes, question.asked());
             return {};
         }
         request.from = page.next;
         request.from_version = page.next_version;
     }
-    set_large(folder, false);
+    set_extent(folder, request.from.empty() ? Extent::page : Extent::whole);
     count_hidden(folder, names.hidden());
     if (folder != root_node) {
         const bool known = !names.own() || names.own()->attributes_known;
@@ -188,7 +196,7 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
             if (!known->node) return fail(Code::no_such_key);
             return with_attributes(*known->node, call);
         }
-        if (attempt == 0 && !large(folder)) {
+        if (attempt == 0 && extent(folder) == Extent::page) {
             TRY_VOID(ask_once(folder, false, call));
         } else {
             TRY_VOID(ask_one(folder, name, call));
@@ -207,17 +215,79 @@ Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::siz
     // What is forgotten between the answer and here is asked for again.
     constexpr unsigned attempts_max = 5;
     for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-        TRY(auto page, tree_.page(folder, after, names_max, freshness_, reading.since));
+        TRY(auto page, tree_.page(folder, name_at(after), names_max, freshness_, reading.since));
         if (page) {
             reading.since = page->stamp.asked;
             return *std::move(page);
         }
-        // Another thread's question may have begun long ago: its answer will do as well.
-        reading.since = Freshness::Clock::time_point::min();
+        if (extent(folder) == Extent::pages)
+            return read_on(folder, after, names_max, call, reading);
         TRY_VOID(ask_once(folder, true, call));
+        // Another thread's question may have begun before: its answer will do as well.
+        if (extent(folder) != Extent::pages) reading.since = Freshness::Clock::time_point::min();
         if (interrupted(call)) return fail(Code::cancelled);
     }
     return fail(Code::timeout, "the folder is forgotten faster than it can be listed");
+}
+
+Result<Tree::Page> Listing::some(NodeId folder, std::string_view after, std::size_t names_max,
+                                 const client::Call& call) {
+    TRY(auto page, tree_.page(folder, name_at(after), names_max, freshness_));
+    if (page) return *std::move(page);
+    if (extent(folder) == Extent::page) {
+        TRY_VOID(ask_once(folder, false, call));
+        if (extent(folder) == Extent::page) {
+            TRY(page, tree_.page(folder, name_at(after), names_max, freshness_,
+                                 Freshness::Clock::time_point::min()));
+            if (page) return *std::move(page);
+        }
+    }
+    return list(folder, after, names_max, call);
+}
+
+Result<Tree::Page> Listing::read_on(NodeId folder, std::string_view after, std::size_t names_max,
+                                    const client::Call& call, FolderReading& reading) {
+    std::optional<Tree::Page>& listed = reading.listed;
+    const auto rest = [&] {
+        return std::ranges::upper_bound(listed->nodes, after, {}, &NodeInfo::place);
+    };
+    if (!listed || after < reading.listed_after ||
+        (rest() == listed->nodes.end() && !listed->last)) {
+        TRY(listed, list(folder, after, list_keys_max, call));
+        reading.listed_after = after;
+    }
+    const auto from = rest();
+    const auto left = static_cast<std::size_t>(listed->nodes.end() - from);
+    return Tree::Page{
+        .nodes = {from, from + static_cast<std::ptrdiff_t>(std::min(left, names_max))},
+        .last = listed->last && left <= names_max,
+        .stamp = listed->stamp};
+}
+
+Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::size_t names_max,
+                                 const client::Call& call) {
+    TRY(const std::string path, tree_.path(folder));
+    const std::string prefix = store_.folder_key(path);
+    const Question question(tree_);
+    const Freshness::Stamp stamp = freshness_.now();
+    FolderNames names(prefix, defaults_, store_.attributes_in_listings);
+    PageRequest request{.prefix = prefix,
+                        .after = after.empty() ? std::string() : prefix + std::string(after),
+                        .keys_max = static_cast<unsigned>(std::min(names_max, list_keys_max))};
+    while (true) {
+        TRY(const ListedPage page, ask_page(store_, request, call));
+        names.add(page);
+        request.from = page.next;
+        request.from_version = page.next_version;
+        // All that a page tells may be hidden, or deleted, or the folder that it begins behind.
+        if (!page.last && !names.any_after(after)) continue;
+        std::vector<Child> children = std::move(names).take_children();
+        std::erase_if(children, [&](const Child& child) { return place_of(child) <= after; });
+        TRY(auto filled, tree_.fill_some(folder, after, std::move(children), page.last,
+                                         question.asked(), stamp));
+        tell_kernel(filled.replaced);
+        return Tree::Page{.nodes = std::move(filled.nodes), .last = page.last, .stamp = stamp};
+    }
 }
 
 Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& call) {

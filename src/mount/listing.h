@@ -1,7 +1,8 @@
 #pragma once
 // What folders hold, asked of the store as little as possible and put into the Tree. One page of a
 // listing answers all lookups in a folder, those of names that are not there too, where it is the
-// whole; in a larger folder a lookup asks for its name alone, until somebody reads it all.
+// whole; in a larger folder a lookup asks for its name alone, until somebody reads it all. A folder
+// of more names than Tree::folder_names_max() is listed page by page by each who reads it.
 //
 // Keys that no path can be (an empty name, ".", "..", one that is too long, a file beside a folder
 // of its name) are not shown; they are counted, and said once.
@@ -14,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/log.h"
@@ -32,6 +32,9 @@ namespace weir::mount {
 struct FolderReading {
     // What was asked then or later will do.
     std::optional<Freshness::Clock::time_point> since = {};
+    // Of a folder that is not kept whole: the names that were listed last, from behind this place.
+    std::optional<Tree::Page> listed = {};
+    std::string listed_after = {};
 };
 
 class Listing {
@@ -47,9 +50,13 @@ class Listing {
 
     // With attributes that were told, not guessed.
     Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call);
-    // Names in order after `after`. Attributes may be guesses.
+    // Names in the order of places (of a folder that is kept whole: of names) after that place.
+    // Attributes may be guesses.
     Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call, FolderReading& reading);
+    // The same for one page alone: a large folder is not listed whole for it.
+    Result<Tree::Page> some(NodeId folder, std::string_view after, std::size_t names_max,
+                            const client::Call& call);
     // Asks for what nobody told yet.
     Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
 
@@ -64,8 +71,18 @@ class Listing {
     // All of a folder; only its first page unless `whole`, which may be all.
     Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
-    bool large(NodeId folder) const EXCLUDES(mutex_);
-    void set_large(NodeId folder, bool large) EXCLUDES(mutex_);
+    // The page that begins behind a place, from the store.
+    Result<Tree::Page> list(NodeId folder, std::string_view after, std::size_t names_max,
+                            const client::Call& call);
+    Result<Tree::Page> read_on(NodeId folder, std::string_view after, std::size_t names_max,
+                               const client::Call& call, FolderReading& reading);
+    enum class Extent {
+        page,   // of a listing, or less
+        whole,  // is listed when somebody reads it all; else a name is asked for alone
+        pages,  // too much to be kept whole
+    };
+    Extent extent(NodeId folder) const EXCLUDES(mutex_);
+    void set_extent(NodeId folder, Extent extent) EXCLUDES(mutex_);
     void tell_kernel(const std::vector<Tree::Replaced>& replaced);
     void count_hidden(NodeId folder, const std::vector<std::string>& keys) EXCLUDES(mutex_);
 
@@ -79,8 +96,8 @@ class Listing {
     ConditionVariable answered_;
     std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
     bool hidden_told_ GUARDED_BY(mutex_) = false;
-    // Folders of more than a page, of which a name is asked for alone.
-    std::unordered_set<NodeId> large_ GUARDED_BY(mutex_);
+    // Of folders of more than a page.
+    std::unordered_map<NodeId, Extent> extents_ GUARDED_BY(mutex_);
     // Folders that a thread is asking the store about.
     std::unordered_map<NodeId, std::shared_ptr<Asking>> asking_ GUARDED_BY(mutex_);
 };

@@ -1,6 +1,9 @@
 // What pages of a listing become, and what is asked of a real store.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "mount/folder_page.h"
 #include "mount/listing.h"
@@ -83,7 +86,7 @@ class ListingTest : public testing::Test {
             const auto page = listing.page(folder, after, names_max, {}, reading);
             EXPECT_TRUE(page) << page.error().describe();
             if (!page) return names;
-            for (const NodeInfo& node : page->nodes) names.push_back(after = node.name);
+            for (const NodeInfo& node : page->nodes) names.push_back(after = node.place());
             if (page->last) return names;
         }
     }
@@ -99,19 +102,47 @@ class ListingTest : public testing::Test {
 TEST_F(ListingTest, HiddenKeysAreCountedOnceAFolder) {
     for (const char* key : {"a//b", "a/./c", "both", "both/x"}) put(key);
     for (int i = 0; i < 3; ++i) {
-        EXPECT_THAT(read(), ElementsAre("a", "both"));
+        EXPECT_THAT(read(), ElementsAre("a/", "both/"));
         EXPECT_THAT(read(listing.lookup(root_node, "a", {})->id), IsEmpty());
         EXPECT_EQ(listing.hidden_keys(), 3U);
     }
     EXPECT_TRUE(rig.client().delete_object(
         {.bucket = store.bucket, .key = "both", .version_id = {}, .if_match = {}}));
-    EXPECT_THAT(read(), ElementsAre("a", "both"));
+    EXPECT_THAT(read(), ElementsAre("a/", "both/"));
     EXPECT_EQ(listing.hidden_keys(), 2U);
+}
+
+TEST_F(ListingTest, AFolderOfMoreNamesThanAreKeptIsReadPageByPage) {
+    std::vector<std::string> places;
+    for (int i = 0; i < 1100; ++i) places.push_back(fmt::format("{:04}", i));
+    for (const std::string& each : places) put("f/" + each);
+    // Where their places are not in the order of names, and at the ends of pages.
+    for (const char* folder : {"0000/", "0003-a/", "0999a/", "1099/"}) {
+        places.push_back(folder);
+        put(fmt::format("f/{}x", folder));
+    }
+    put("f/0003-a.txt");
+    places.push_back("0003-a.txt");
+    std::erase(places, "0000");  // a folder hides the file of its name, on one page
+    std::erase(places, "1099");
+    std::ranges::sort(places);
+    freshness.forget();
+    const NodeId folder = listing.lookup(root_node, "f", {})->id;
+    for (const std::size_t names_max : {7U, 1000U, 5000U})
+        EXPECT_EQ(read(folder, names_max), places) << names_max;
+    EXPECT_LE(tree.counts().nodes, 1200U);
+    EXPECT_EQ(listing.lookup(folder, "0500", {})->version.bytes, 6U);
+    EXPECT_EQ(listing.lookup(folder, "0500x", {}).error().code(), Code::no_such_key);
+    // For one page alone nothing more is listed.
+    const auto page = listing.some(folder, "0500", 3, {});
+    ASSERT_EQ(page->nodes.size(), 3U);
+    EXPECT_EQ(page->nodes[0].name, "0501");
+    EXPECT_FALSE(page->last);
 }
 
 TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {
     for (const char* key : {"a", "b", "c", "d/e", "d/f"}) put(key);
-    EXPECT_THAT(read(), ElementsAre("a", "b", "c", "d"));
+    EXPECT_THAT(read(), ElementsAre("a", "b", "c", "d/"));
     EXPECT_EQ(listing.lookup(root_node, "b", {})->version.bytes, 1U);
     EXPECT_EQ(listing.lookup(root_node, "e", {}).error().code(), Code::no_such_key);
     // All pages of one reading are of one listing.
@@ -121,7 +152,7 @@ TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {
     put("bb");
     EXPECT_EQ(listing.page(root_node, "b", 1, {}, reading)->nodes.at(0).name, "c");
     EXPECT_EQ(reading.since, since);
-    EXPECT_THAT(read(), ElementsAre("a", "b", "bb", "c", "d"));
+    EXPECT_THAT(read(), ElementsAre("a", "b", "bb", "c", "d/"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -94,12 +95,16 @@ void statfs(fuse_req_t request, fuse_ino_t) {
     fuse_reply_statfs(request, &told);
 }
 
+// So far back may be gone in a folder that is being read, but for its beginning.
+constexpr std::size_t places_max = 65'536;
+
 // A folder that is being read: where the names of the last reply ended.
 struct OpenFolder {
     Mutex mutex;
-    // Under the mutex: the names that were given out. The kernel asks for what follows the last of
-    // them, or (seekdir) an older one.
-    std::vector<std::string> names = {};
+    // Under the mutex: the last places that were given out, and how many were before them. The
+    // kernel asks for what follows the last of them, or (seekdir) an older one.
+    std::deque<std::string> places = {};
+    std::size_t forgotten = 0;
     FolderReading reading = {};
 };
 
@@ -149,7 +154,6 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
                   bool plus, OpenFolder& folder, FileSystem& file_system,
                   const client::Call& call) {
     const MutexLock lock(folder.mutex);
-    std::vector<std::string>& names = folder.names;
     for (off_t dot = from; dot < 2; ++dot) {
         fuse_entry_param entry{};
         entry.attr.st_ino = node;
@@ -157,20 +161,29 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
-    if (given > names.size()) return fail(Code::invalid_argument, "no such place in a folder");
-    names.resize(given);
+    if (given == 0) {
+        folder.places.clear();
+        folder.forgotten = 0;
+        folder.reading = {};
+    }
+    if (given > folder.forgotten + folder.places.size() || (given > 0 && given <= folder.forgotten))
+        return fail(Code::invalid_argument, "no such place in a folder");
+    folder.places.resize(given - folder.forgotten);
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more
-        const off_t position = static_cast<off_t>(names.size()) + 3;
+        const off_t position = static_cast<off_t>(folder.forgotten + folder.places.size()) + 3;
         if (!reply.add(answered.node.name, entry, position)) return false;
-        names.push_back(answered.node.name);
+        folder.places.push_back(answered.node.place());
+        if (folder.places.size() > places_max) {
+            folder.places.pop_front();
+            ++folder.forgotten;
+        }
         if (plus && known) counted.push_back(answered.node.id);
         return true;
     };
-    const std::string after = names.empty() ? std::string() : names.back();
-    if (names.empty()) folder.reading = {};
+    const std::string after = folder.places.empty() ? std::string() : folder.places.back();
     return file_system.readdir(node, after, plus, take, call, folder.reading);
 }
 

@@ -5,7 +5,7 @@
 namespace weir::mount {
 namespace {
 
-constexpr std::size_t page_names = 1024;
+constexpr std::size_t page_names = 128;  // a reply of the kernel's size takes fewer
 
 }  // namespace
 
@@ -29,11 +29,20 @@ Result<void> FileSystem::readdir(NodeId folder, std::string_view after, bool plu
     while (true) {
         TRY(const Tree::Page page, ground_.listing.page(folder, from, page_names, call, reading));
         for (const NodeInfo& node : page.nodes) {
-            if (!take(answered(node, page.stamp))) return {};
-            // Of one whose attributes are guesses the kernel is told the name alone.
-            if (plus && (node.attributes_known || node.draft))
-                TRY_VOID(ground_.tree.looked_up(node.id));
-            from = node.name;
+            Answered answer = answered(node, page.stamp);
+            // Of one whose attributes are guesses the kernel is told the name alone; so it is of
+            // one that was forgotten since it was listed.
+            const bool known = plus && (node.attributes_known || node.draft);
+            const bool counted = known && ground_.tree.looked_up(node.id);
+            if (known && !counted) {
+                answer.node.attributes_known = false;
+                answer.node.draft.reset();
+            }
+            if (!take(answer)) {
+                if (counted) ground_.tree.forget(node.id, 1);
+                return {};
+            }
+            from = node.place();
         }
         if (page.last) return {};
     }

@@ -45,6 +45,8 @@ struct NodeInfo {
     std::shared_ptr<Draft> draft = {};
 
     bool folder() const { return attributes.kind == Kind::folder; }
+    // Its name as a listing has it, whose order is that of keys: "/" follows that of a folder.
+    std::string place() const { return folder() ? name + "/" : name; }
 };
 
 }  // namespace weir::mount

@@ -27,8 +27,7 @@ Result<void> FileSystem::keep_folder(NodeId folder, const client::Call& call) {
     if (folder == root_node) return {};
     TRY(const NodeInfo node, ground_.tree.node(folder));
     if (!node.version.etag.empty()) return {};
-    FolderReading reading;
-    TRY(const Tree::Page page, ground_.listing.page(folder, "", 2, call, reading));
+    TRY(const Tree::Page page, ground_.listing.some(folder, "", 2, call));
     if (page.nodes.size() > 1) return {};
     return put_marker(node, node.attributes, call);
 }
@@ -66,8 +65,7 @@ Result<void> FileSystem::rmdir(NodeId folder, std::string_view name, const clien
     TRY_VOID(check_writable());
     TRY(const NodeInfo node, ground_.listing.lookup(folder, name, call));
     if (!node.folder()) return fail(Code::not_a_folder);
-    FolderReading reading;
-    TRY(const Tree::Page page, ground_.listing.page(node.id, "", 1, call, reading));
+    TRY(const Tree::Page page, ground_.listing.some(node.id, "", 1, call));
     if (!page.nodes.empty()) return fail(Code::folder_not_empty);
     TRY(const std::string path, ground_.tree.path(node.id));
     const std::string key = ground_.store.folder_key(path);

@@ -16,7 +16,8 @@ constexpr std::size_t absent_names_max = 4096;
 
 }  // namespace
 
-Tree::Tree(Attributes root, std::size_t nodes_max) : nodes_max_(nodes_max) {
+Tree::Tree(Attributes root, std::size_t nodes_max)
+    : nodes_max_(nodes_max), room_at_(nodes_max + nodes_max / 8) {
     auto node = std::make_unique<Node>();
     node->info.id = next_id_++;
     node->info.attributes = std::move(root);
@@ -104,16 +105,21 @@ void Tree::forget(NodeId id, std::uint64_t count) {
 void Tree::release(Node* node) {
     while (node != nullptr && node->info.id != root_node && node->lookups == 0 &&
            !node->info.draft && (!node->folder || node->folder->children.empty())) {
-        if (!node->info.unlinked && nodes_.size() <= nodes_max_) return;
-        Node* parent = get(node->info.parent);
-        if (!node->info.unlinked && parent != nullptr) {
-            parent->folder->children.erase(node->info.name);
-            parent->folder->whole = {};
-        }
         const bool unlinked = node->info.unlinked;
-        nodes_.erase(node->info.id);
+        if (!unlinked && nodes_.size() <= nodes_max_) return;
+        Node* parent = get(node->info.parent);
+        erase_idle(*node);
         node = unlinked ? nullptr : parent;
     }
+}
+
+void Tree::erase_idle(Node& node) {
+    Node* parent = get(node.info.parent);
+    if (parent != nullptr && !node.info.unlinked) {
+        parent->folder->children.erase(node.info.name);
+        parent->folder->whole = {};
+    }
+    nodes_.erase(node.info.id);
 }
 
 Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view name,
@@ -278,8 +284,36 @@ Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<
     }
     in.whole = stamp;
     in.absent.clear();
-    make_room(*node);
+    make_room(node);
     return replaced;
+}
+
+// One name of the folder.
+void Tree::fill(Node& folder, std::string_view name, std::optional<Child> child, Moment asked,
+                Freshness::Stamp stamp, std::vector<Replaced>& replaced) {
+    Folder& in = *folder.folder;
+    const auto removed = in.removed.find(name);
+    const bool since = removed != in.removed.end() && removed->second.at > asked;
+    // What is known is newer: who asked asks again.
+    if (since && (removed->second.certain || !child)) return;
+    const auto known = in.children.find(name);
+    Node* old = known == in.children.end() ? nullptr : get(known->second);
+    if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked) return;
+    if (child) {
+        CHECK(child->name == name);
+        put(folder, *std::move(child), replaced);
+        Node& put_there = *get(in.children.find(name)->second);
+        put_there.doubted = since ? removed->second.at : 0;
+        if (!since) put_there.stamp = stamp;
+        return;
+    }
+    if (old != nullptr && !old->info.draft) {
+        replaced.push_back(
+            {.folder = folder.info.id, .name = std::string(name), .old_node = old->info.id});
+        unname(*old);
+    }
+    if (in.absent.size() >= absent_names_max) in.absent.clear();
+    in.absent.insert_or_assign(std::string(name), stamp);
 }
 
 Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_view name,
@@ -288,30 +322,40 @@ Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_vi
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
-    Folder& in = *node->folder;
     std::vector<Replaced> replaced;
-    // What is known is newer: who asked asks again.
-    const auto removed = in.removed.find(name);
-    if (removed != in.removed.end() && removed->second.at > asked) return replaced;
-    const auto known = in.children.find(name);
-    Node* old = known == in.children.end() ? nullptr : get(known->second);
-    if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked)
-        return replaced;
-    if (child) {
-        CHECK(child->name == name);
-        put(*node, *std::move(child), replaced);
-        Node& put_there = *get(in.children.find(name)->second);
-        put_there.stamp = stamp;
-        put_there.doubted = 0;
-        return replaced;
-    }
-    if (old != nullptr && !old->info.draft) {
-        replaced.push_back({.folder = folder, .name = std::string(name), .old_node = old->info.id});
-        unname(*old);
-    }
-    if (in.absent.size() >= absent_names_max) in.absent.clear();
-    in.absent.insert_or_assign(std::string(name), stamp);
+    fill(*node, name, std::move(child), asked, stamp, replaced);
+    make_room(node);
     return replaced;
+}
+
+Result<Tree::Filled> Tree::fill_some(NodeId folder, std::string_view after,
+                                     std::vector<Child> children, bool last, Moment asked,
+                                     Freshness::Stamp stamp) {
+    const MutexLock lock(mutex_);
+    TRY(Node * node, get_folder(folder));
+    if (node->info.unlinked) return fail(Code::stale);
+    const Folder& in = *node->folder;
+    Filled filled;
+    std::map<std::string, NodeInfo> nodes;  // by place
+    for (Child& child : children) {
+        const std::string name = child.name;
+        fill(*node, name, std::move(child), asked, stamp, filled.replaced);
+        const auto known = in.children.find(name);
+        if (known == in.children.end()) continue;
+        const NodeInfo& info = get(known->second)->info;
+        nodes.emplace(info.place(), info);
+    }
+    // Of what is being written the store may have nothing yet.
+    const std::string end = nodes.empty() ? std::string() : nodes.rbegin()->first;
+    for (const auto& [name, id] : in.children) {
+        if (drafts_ == 0) break;
+        const NodeInfo& info = get(id)->info;
+        const std::string place = info.place();
+        if (info.draft && place > after && (last || place < end)) nodes.emplace(place, info);
+    }
+    for (auto& [place, info] : nodes) filled.nodes.push_back(std::move(info));
+    make_room(nullptr);
+    return filled;
 }
 
 void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
@@ -323,23 +367,29 @@ void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
     node->info.attributes_known = true;
 }
 
-// Past the bound, what the kernel does not know and nobody needs goes, but for one folder's.
-void Tree::make_room(const Node& but) {
-    if (nodes_.size() <= nodes_max_ + nodes_max_ / 8) return;
-    std::vector<Node*> idle;
-    for (const auto& [id, node] : nodes_)
-        if (node->lookups == 0 && !node->info.draft && node->info.parent != but.info.id &&
-            node.get() != &but && (!node->folder || node->folder->children.empty()))
-            idle.push_back(node.get());
-    for (Node* node : idle) {
-        if (nodes_.size() <= nodes_max_) return;
-        Node* parent = get(node->info.parent);
-        if (parent != nullptr && !node->info.unlinked) {
-            parent->folder->children.erase(node->info.name);
-            parent->folder->whole = {};
-        }
-        nodes_.erase(node->info.id);
+// Past the bound, what the kernel does not know and nobody needs goes, but for one folder's: the
+// names of the folder that was listed longest ago first. What the kernel knows stays, however much
+// that is; it tells when it forgets.
+void Tree::make_room(const Node* but) {
+    if (nodes_.size() <= room_at_) return;
+    std::vector<std::pair<Freshness::Clock::time_point, Node*>> idle;
+    for (const auto& [id, node] : nodes_) {
+        if (id == root_node || node->lookups > 0 || node->info.draft ||
+            (node->folder && !node->folder->children.empty()))
+            continue;
+        const Node* parent = get(node->info.parent);
+        if (but != nullptr && (parent == but || node.get() == but)) continue;
+        idle.emplace_back(parent ? parent->folder->whole.asked : Freshness::Clock::time_point(),
+                          node.get());
     }
+    std::ranges::sort(
+        idle, {}, [](const auto& each) { return std::pair(each.first, each.second->info.parent); });
+    for (const auto& [asked, node] : idle) {
+        if (nodes_.size() <= nodes_max_) break;
+        erase_idle(*node);
+    }
+    // It costs a look at every node: not again before there are as many more.
+    room_at_ = std::max(nodes_.size(), nodes_max_) + nodes_max_ / 8;
 }
 
 void Tree::for_each_known_to_kernel(

@@ -82,6 +82,9 @@ class Tree {
                                      std::optional<Freshness::Clock::time_point> enough = {}) const
         EXCLUDES(mutex_);
 
+    // A folder of more names is not kept whole.
+    std::size_t folder_names_max() const { return nodes_max_ / 2; }
+
     // Before the store is asked what a folder holds; what changes until the answer is filled in is
     // newer than that. Every begin_asking() has its end_asking().
     Moment begin_asking() EXCLUDES(mutex_);
@@ -93,6 +96,15 @@ class Tree {
     Result<std::vector<Replaced>> fill_one(NodeId folder, std::string_view name,
                                            std::optional<Child> child, Moment asked,
                                            Freshness::Stamp stamp) EXCLUDES(mutex_);
+
+    // Some of it, in the order of places: all after `after`, up to the last child or, if these are
+    // the last, to the end. As they are known now, with what is being written here.
+    struct Filled {
+        std::vector<NodeInfo> nodes = {};
+        std::vector<Replaced> replaced = {};
+    };
+    Result<Filled> fill_some(NodeId folder, std::string_view after, std::vector<Child> children,
+                             bool last, Moment asked, Freshness::Stamp stamp) EXCLUDES(mutex_);
 
     // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
     void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
@@ -150,7 +162,13 @@ class Tree {
     void put(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
-    void make_room(const Node& but) REQUIRES(mutex_);
+    void make_room(const Node* but) REQUIRES(mutex_);
+    void erase_idle(Node& node) REQUIRES(mutex_);
+    void fill(Node& folder, std::string_view name, std::optional<Child> child, Moment asked,
+              Freshness::Stamp stamp, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    bool take_own(Node& node, const std::string& etag) REQUIRES(mutex_);
+    void note_unknown(Node& folder, std::string_view name, std::vector<Replaced>& replaced)
+        REQUIRES(mutex_);
     void await_own(Node& node, const std::string& etag) REQUIRES(mutex_);
     void touch(Node& node) REQUIRES(mutex_);
     void put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
@@ -165,6 +183,8 @@ class Tree {
     Nodes nodes_ GUARDED_BY(mutex_);
     NodeId next_id_ GUARDED_BY(mutex_) = root_node;
     Moment moment_ GUARDED_BY(mutex_) = 1;
+    std::size_t room_at_ GUARDED_BY(mutex_);     // so many nodes, and room is made
+    std::size_t drafts_ GUARDED_BY(mutex_) = 0;  // nodes that have one
     std::size_t asking_ GUARDED_BY(mutex_) = 0;
     bool followed_ GUARDED_BY(mutex_) = false;  // the journal tells of one's own commits too
     std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;

@@ -39,7 +39,7 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
     const auto found = folder.folder->children.find(name);
     Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
     if (child != nullptr && child->moving) return;
-    if (child != nullptr && !child->awaited.empty()) {
+    if (child != nullptr && child->own && !child->own->awaited.empty()) {
         // What this mount put there is newer, if the journal still has to tell of it.
         doubt(*child, replaced);
         return;
@@ -56,17 +56,33 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
 
 void Tree::await_own(Node& node, const std::string& etag) {
     if (!followed_ || etag.empty()) return;
-    node.awaited.push_back(etag);
-    if (node.awaited.size() > awaited_max) node.awaited.pop_front();
+    if (!node.own) node.own = std::make_unique<Node::Own>();
+    std::vector<std::string>& awaited = node.own->awaited;
+    awaited.push_back(etag);
+    if (awaited.size() > awaited_max) awaited.erase(awaited.begin());
+}
+
+// Whether it is an own commit, which is known.
+bool Tree::take_own(Node& node, const std::string& etag) {
+    if (!node.own) return false;
+    std::vector<std::string>& awaited = node.own->awaited;
+    const auto own = std::ranges::find(awaited, etag);
+    if (own == awaited.end()) return false;
+    awaited.erase(awaited.begin(), own + 1);
+    if (awaited.empty() && node.own->told.empty()) node.own.reset();
+    return true;
+}
+
+void Tree::note_unknown(Node& folder, std::string_view name, std::vector<Replaced>& replaced) {
+    folder.folder->absent.erase(std::string(name));
+    if (folder.folder->told_absent)
+        replaced.push_back({.folder = folder.info.id, .name = std::string(name)});
 }
 
 void Tree::begin_following() {
     const MutexLock lock(mutex_);
     followed_ = true;
-    for (const auto& [id, node] : nodes_) {
-        node->awaited.clear();
-        node->told.clear();
-    }
+    for (const auto& [id, node] : nodes_) node->own.reset();
 }
 
 // What is known of it now is newer than all that was asked so far.
@@ -105,10 +121,13 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         const auto found = folder->folder->children.find(name);
         if (found == folder->folder->children.end()) {
             // A folder that comes into being, ends perhaps, or was never looked at.
-            if (child)
+            if (child && folder->folder->whole.generation == 0 && asking_ == 0)
+                note_unknown(*folder, name, replaced);
+            else if (child)
                 put_newer(*folder, implied_folder(name), replaced);
             else
                 mark_removed(*folder, name, /*certain=*/false);
+            make_room(nullptr);
             return replaced;
         }
         folder = get(found->second);
@@ -129,18 +148,22 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
     }
     const auto found = folder->folder->children.find(path);
     if (found != folder->folder->children.end()) {
-        auto& awaited = get(found->second)->awaited;
-        const auto own = std::ranges::find(awaited, child->version.etag);
-        if (own != awaited.end()) {
-            awaited.erase(awaited.begin(), own + 1);
-            return replaced;
+        Node& node = *get(found->second);
+        if (take_own(node, child->version.etag)) return replaced;
+        if (node.info.draft) {
+            if (!node.own) node.own = std::make_unique<Node::Own>();
+            node.own->told = child->version.etag;
         }
-        if (get(found->second)->info.draft) get(found->second)->told = child->version.etag;
         // A key beside a folder of its name is hidden.
-        if (get(found->second)->info.folder() && !marker) return replaced;
+        if (node.info.folder() && !marker) return replaced;
+    } else if (folder->folder->whole.generation == 0 && asking_ == 0) {
+        // Nobody believes anything of this name but that it is not there.
+        note_unknown(*folder, path, replaced);
+        return replaced;
     }
     child->name = std::string(path);
     put_newer(*folder, *std::move(child), replaced);
+    make_room(nullptr);
     return replaced;
 }
 
@@ -165,6 +188,7 @@ Result<NodeInfo> Tree::add(NodeId folder, Child child) {
     }
     touch(*node);
     if (!told_already) await_own(*node, etag);
+    make_room(parent);
     return node->info;
 }
 
@@ -172,8 +196,8 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
-    if (node->info.version.etag != version.etag && node->told != version.etag)
-        await_own(*node, version.etag);
+    const bool told_already = node->own && node->own->told == version.etag;
+    if (node->info.version.etag != version.etag && !told_already) await_own(*node, version.etag);
     node->info.version = version;
     touch(*node);
     return {};
@@ -194,8 +218,10 @@ Result<void> Tree::set_draft(NodeId id, std::shared_ptr<Draft> draft) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
+    if (node->info.draft) --drafts_;
     node->info.draft = std::move(draft);
-    node->changed = ++moment_;
+    if (node->info.draft) ++drafts_;
+    touch(*node);
     if (!node->info.draft) release(node);
     return {};
 }
@@ -248,7 +274,7 @@ std::vector<Tree::Replaced> Tree::distrust(NodeId id) {
     Node* node = get(id);
     if (node == nullptr || id == root_node || node->info.unlinked) return {};
     node->stamp = {};
-    node->awaited.clear();
+    node->own.reset();
     get(node->info.parent)->folder->whole = {};
     return {{.folder = node->info.parent, .name = node->info.name, .old_node = id}};
 }
@@ -264,12 +290,12 @@ Result<NodeInfo> Tree::renew(NodeId id) {
                 .attributes_known = old->info.attributes_known,
                 .version = old->info.version};
     auto draft = std::exchange(old->info.draft, nullptr);
-    auto awaited = std::exchange(old->awaited, {});
+    auto own = std::move(old->own);
     const Freshness::Stamp stamp = old->stamp;
     unname(*old);
     Node& node = make(*parent, std::move(child));
     node.info.draft = std::move(draft);
-    node.awaited = std::move(awaited);
+    node.own = std::move(own);
     node.stamp = stamp;
     touch(node);
     return node.info;

@@ -1,10 +1,10 @@
 #pragma once
 // What Tree keeps of a node and of a folder. Private to the tree*.cc.
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mount/tree.h"
 
@@ -37,10 +37,13 @@ struct Tree::Node {
     Moment doubted = 0;
     Moment implied = 0;  // the journal told of a key beneath it: it was there then
     std::unique_ptr<Folder> folder = {};
-    // ETags of own commits that the journal has not told of yet, as far as there is a journal.
-    std::deque<std::string> awaited = {};
-    // What the journal told while it was being written: it may be ahead of the commit's own reply.
-    std::string told = {};
+    // What the journal says of own commits; null for the many nodes that have none.
+    struct Own {
+        std::vector<std::string> awaited = {};  // ETags that it has not told of yet
+        // What it told while the node was being written: it may be ahead of the commit's own reply.
+        std::string told = {};
+    };
+    std::unique_ptr<Own> own = {};
     // This mount is renaming it: what the journal tells of its old name meanwhile is known.
     bool moving = false;
 };

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
+
+#include "base/limits.h"
 
 namespace weir::mount {
 namespace {
@@ -259,6 +262,65 @@ TEST_F(TreeTest, StaysBounded) {
     }
     EXPECT_EQ(tree.path(kept).value(), "f99/7");
     EXPECT_EQ(tree.counts().looked_up, 1U);
+}
+
+TEST_F(TreeTest, OthersChangesAndOnesOwnAreBoundedToo) {
+    fill(root_node, {folder("f"), folder("g")});
+    fill(at("f").id, {});
+    for (int i = 0; i < 3000; ++i) tree.told("f/" + std::to_string(i), false, file("", "1"));
+    EXPECT_LE(tree.counts().nodes, 1200U);
+    // Of a folder that nobody looked at nothing is kept.
+    const std::size_t before = tree.counts().nodes;
+    for (int i = 0; i < 100; ++i) tree.told("g/" + std::to_string(i), false, file("", "1"));
+    EXPECT_EQ(tree.counts().nodes, before);
+    for (int i = 0; i < 3000; ++i) {
+        const auto added = tree.add(root_node, file(std::to_string(i), "1"));
+        ASSERT_TRUE(added);
+        ASSERT_TRUE(tree.looked_up(added->id));
+        tree.forget(added->id, 1);
+    }
+    EXPECT_LE(tree.counts().nodes, 1200U);
+}
+
+TEST_F(TreeTest, ANodeTakesWhatTheBoundSays) {
+    Tree large({.kind = Kind::folder}, 1'000'000);
+    constexpr std::size_t names = 20'000;
+    std::vector<Child> children;
+    for (std::size_t i = 0; i < names; ++i)
+        children.push_back(file("a-name-of-middling-length-" + std::to_string(i),
+                                "0123456789abcdef0123456789abcdef"));
+    const std::size_t before = ::mallinfo2().uordblks;
+    ASSERT_TRUE(large.fill_whole(root_node, children, 1, freshness.now()));
+    const std::size_t bytes = (::mallinfo2().uordblks - before) / names;
+    EXPECT_LE(bytes, 64 * MiB / MountLimits().nodes_max);
+}
+
+TEST_F(TreeTest, SomeOfAFolderIsToldInTheOrderOfPlaces) {
+    fill(root_node, {folder("f")});
+    const NodeId f = at("f").id;
+    ASSERT_TRUE(tree.add(f, file("new", "")));
+    ASSERT_TRUE(tree.add(f, file("z", "")));
+    int written = 0;
+    const std::shared_ptr<Draft> draft(std::make_shared<int>(), reinterpret_cast<Draft*>(&written));
+    ASSERT_TRUE(tree.set_draft(at("f/new").id, draft));
+    ASSERT_TRUE(tree.set_draft(at("f/z").id, draft));
+    const auto some = [&](std::string_view after, std::vector<Child> children, bool last) {
+        const auto asked = tree.begin_asking();
+        tree.told("f/removed", false, std::nullopt);
+        auto filled = tree.fill_some(f, after, std::move(children), last, asked, freshness.now());
+        tree.end_asking();
+        std::vector<std::string> places;
+        for (const NodeInfo& node : filled->nodes) places.push_back(node.place());
+        return places;
+    };
+    EXPECT_THAT(some("", {file("a", "1"), file("a.txt", "1"), folder("b"), file("b-", "1")}, false),
+                ElementsAre("a", "a.txt", "b-", "b/"));
+    EXPECT_THAT(some("b/", {file("removed", "1"), folder("x")}, false), ElementsAre("new", "x/"));
+    EXPECT_THAT(some("x/", {}, true), ElementsAre("z"));
+    EXPECT_TRUE(tree.known(f, "a.txt", freshness).value()->node);
+    EXPECT_FALSE(tree.known(f, "other", freshness).value());
+    ASSERT_TRUE(tree.set_draft(at("f/new").id, nullptr));
+    ASSERT_TRUE(tree.set_draft(at("f/z").id, nullptr));
 }
 
 TEST_F(TreeTest, WhatTheKernelForgetsIsGoneOnceItHasNoName) {
