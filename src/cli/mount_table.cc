@@ -4,6 +4,7 @@
 #include <sys/statfs.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -49,6 +50,10 @@ std::optional<Mounted> parse_line(std::string_view line) {
     }
     if (take_field(line) != type) return std::nullopt;
     mounted.source = unescaped(take_field(line));
+    // "rw,user_id=1000,group_id=1000"
+    constexpr std::string_view owner = "user_id=";
+    if (const std::size_t at = line.find(owner); at != std::string_view::npos)
+        std::from_chars(line.data() + at + owner.size(), line.data() + line.size(), mounted.owner);
     return mounted;
 }
 

@@ -15,6 +15,7 @@ namespace weir::cli {
 struct Mounted {
     std::string folder = {};
     std::string source = {};
+    unsigned owner = 0;  // user id of whoever mounted
     bool operator==(const Mounted&) const = default;
 };
 

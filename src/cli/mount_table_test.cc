@@ -14,10 +14,12 @@ TEST(MountTable, HasTheFoldersOfWeir) {
         "41 22 0:38 / /mnt/with\\040space\\134 rw - fuse.weir weir:m rw\n"
         "42 22 0:39 / /mnt/other rw - fuse.sshfs host: rw\n"
         "nonsense\n"
-        "43 22 0:40 / /mnt/last rw - fuse.weir weir:b rw");
-    EXPECT_EQ(all, (std::vector<Mounted>{{.folder = "/mnt/weir/my-models", .source = "weir:m/p"},
-                                         {.folder = "/mnt/with space\\", .source = "weir:m"},
-                                         {.folder = "/mnt/last", .source = "weir:b"}}));
+        "43 22 0:40 / /mnt/last rw - fuse.weir weir:b "
+        "rw,user_id=1000,group_id=100,default_permissions");
+    EXPECT_EQ(all,
+              (std::vector<Mounted>{{.folder = "/mnt/weir/my-models", .source = "weir:m/p"},
+                                    {.folder = "/mnt/with space\\", .source = "weir:m"},
+                                    {.folder = "/mnt/last", .source = "weir:b", .owner = 1000}}));
 }
 
 TEST(MountTable, FoldersAreAbsoluteAndWithoutLinks) {

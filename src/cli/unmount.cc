@@ -8,7 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
+
+#include "cli/mount_table.h"
 
 namespace weir::cli {
 namespace {
@@ -18,6 +21,15 @@ Error busy(const std::string& folder) {
                  fmt::format("{} is in use (lsof +f -- {} tells by whom); weir umount --lazy takes "
                              "the name away now and the mount when nobody uses it",
                              folder, folder));
+}
+
+// What fusermount3 refuses it says on stderr only, and in words of its own.
+Error refused(const std::string& folder) {
+    const Result<std::optional<Mounted>> there = mounted_at(folder);
+    if (!there || !*there || (*there)->owner == ::getuid()) return busy(folder);
+    return Error(
+        Code::not_permitted,
+        fmt::format("{} was mounted by another user; sudo weir umount {}", folder, folder));
 }
 
 Result<void> by_fusermount(const std::string& folder, bool lazy) {
@@ -34,7 +46,7 @@ Result<void> by_fusermount(const std::string& folder, bool lazy) {
     while (::waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return fail(errno_error("waiting for fusermount3", errno));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-    return fail(busy(folder));
+    return fail(refused(folder));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "mount/folder_page.h"
 
@@ -35,11 +34,9 @@ std::string_view possible_path(std::string_view path) {
 }  // namespace
 
 void Changes::forget_names() {
-    // The tree's lock is not held while the kernel is told.
-    std::vector<std::pair<NodeId, std::string>> names;
-    tree_.for_each_known_to_kernel(
-        [&](NodeId folder, const std::string& name) { names.emplace_back(folder, name); });
-    for (const auto& [folder, name] : names) kernel_.forget_name(folder, name);
+    tree_.for_each_known_to_kernel([&](NodeId folder, const std::string& name, bool of_folder) {
+        of_folder ? kernel_.doubt_folder(folder, name) : kernel_.forget_name(folder, name);
+    });
 }
 
 void Changes::all_changed() {

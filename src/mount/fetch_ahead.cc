@@ -2,6 +2,9 @@
 // files of a folder, those that match a pattern.
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <utility>
 
 #include "mount/fetcher.h"
 #include "mount/weights.h"
@@ -41,8 +44,7 @@ void Fetcher::in_turn(const NodeInfo& node) {
     // Half of what waits was read: the next.
     if (!folder.ahead.empty() && folder.run % std::max<std::size_t>(1, folder.step / 2) != 0)
         return;
-    folder.asking = true;
-    later([this, id = node.parent] { fetch_ahead(id); });
+    folder.asking = later([this, id = node.parent] { fetch_ahead(id); });
 }
 
 void Fetcher::fetch_ahead(NodeId id) {
@@ -61,51 +63,79 @@ void Fetcher::fetch_ahead(NodeId id) {
     folder.asking = false;
     if (!page) return;
     for (const NodeInfo& node : page->nodes) {
+        const bool wanted = node.attributes.kind == Kind::file && !node.draft &&
+                            node.version.bytes <= limits_.small_file_bytes_max &&
+                            node.version.bytes > 0 && !complete_.contains(node.id);
+        if (wanted && !queue_.add(Urgency::ahead, std::make_shared<FetchTask>(
+                                                      FetchTask{.folder = id, .name = node.name})))
+            break;
         folder.ahead = node.place();
-        if (node.attributes.kind != Kind::file || node.draft ||
-            node.version.bytes > limits_.small_file_bytes_max || node.version.bytes == 0 ||
-            complete_.contains(node.id))
-            continue;
-        queue_.add(Urgency::ahead,
-                   std::make_shared<FetchTask>(FetchTask{.folder = id, .name = node.name}));
-        changed_.notify_one();
     }
+    changed_.notify_all();
 }
 
 void Fetcher::prefetch(std::vector<std::string> patterns) {
     if (patterns.empty()) return;
     const MutexLock lock(mutex_);
     patterns_ = std::move(patterns);
-    later([this] { find_matching(root_node, ""); });
+    searches_.push_back({.folder = root_node});
+    changed_.notify_all();
 }
 
-void Fetcher::find_matching(NodeId folder, const std::string& path) {
-    std::string after;
-    FolderReading reading;
+void Fetcher::find_matching() {
     while (true) {
-        const Result<Tree::Page> page = listing_.page(folder, after, page_names, call(), reading);
-        if (!page) {
-            log_.warn("what is in {:?} cannot be fetched ahead: {}", path, page.error().describe());
-            return;
+        Search at;
+        {
+            const MutexLock lock(mutex_);
+            searching_ = !stopped_ && !searches_.empty() &&
+                         queue_.waiting(Urgency::matching) < limits_.sweeps_max;
+            if (!searching_) return;
+            at = searches_.back();
         }
+        const Result<Tree::Page> page = listing_.some(at.folder, at.after, page_names, call());
         const MutexLock lock(mutex_);
-        for (const NodeInfo& node : page->nodes) {
-            after = node.place();
-            const std::string at = path.empty() ? node.name : path + "/" + node.name;
-            if (node.folder()) {
-                later([this, id = node.id, at] { find_matching(id, at); });
-                continue;
-            }
-            const bool wanted = std::ranges::any_of(
-                patterns_, [&](const std::string& pattern) { return matches(pattern, at); });
-            if (wanted)
-                queue_.add(Urgency::ahead,
-                           std::make_shared<FetchTask>(
-                               FetchTask{.folder = folder, .name = node.name, .whole = true}));
+        if (page) {
+            take_matching(*page);
+        } else {
+            log_.warn("what is in {:?} cannot be fetched ahead: {}", at.path,
+                      page.error().describe());
+            searches_.pop_back();
         }
         changed_.notify_all();
-        if (page->last) return;
     }
+}
+
+// Of the last of the searches; what lies in its folders is next.
+void Fetcher::take_matching(const Tree::Page& page) {
+    Search at = std::move(searches_.back());
+    searches_.pop_back();
+    const std::uint64_t share = whole_bytes_max();
+    std::vector<Search> within;
+    bool left = !page.last;
+    for (const NodeInfo& node : page.nodes) {
+        std::string path = at.path.empty() ? node.name : at.path + "/" + node.name;
+        const bool wanted = std::ranges::any_of(
+            patterns_, [&](const std::string& pattern) { return matches(pattern, path); });
+        if (node.folder()) {
+            within.push_back({.folder = node.id, .path = std::move(path)});
+        } else if (wanted && node.version.bytes <= share) {
+            if (matching_bytes_ + node.version.bytes > share) {
+                log_.warn("the cache has no room for all that is to be fetched ahead: not for {:?}",
+                          path);
+                return searches_.clear();
+            }
+            if (!queue_.add(Urgency::matching,
+                            std::make_shared<FetchTask>(FetchTask{
+                                .folder = at.folder, .name = node.name, .whole = true}))) {
+                left = true;
+                break;
+            }
+            matching_bytes_ += node.version.bytes;
+        }
+        at.after = node.place();
+    }
+    if (left) searches_.push_back(std::move(at));
+    std::ranges::move(within | std::views::reverse, std::back_inserter(searches_));
 }
 
 }  // namespace weir::mount

@@ -6,7 +6,7 @@
 namespace weir::mount {
 
 bool FetchQueue::add(Urgency urgency, std::shared_ptr<FetchTask> task) {
-    if (size() >= tasks_max_) return false;
+    if (waiting(urgency) >= tasks_max_) return false;
     of(urgency).push_back(std::move(task));
     return true;
 }

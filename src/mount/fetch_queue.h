@@ -15,8 +15,8 @@
 
 namespace weir::mount {
 
-enum class Urgency : std::uint8_t { window, sweep, sibling, ahead };
-inline constexpr std::size_t urgencies = 4;
+enum class Urgency : std::uint8_t { window, sweep, sibling, ahead, matching };
+inline constexpr std::size_t urgencies = 5;
 
 // One file, from `next` to `end`; threads take parts of it.
 struct FetchTask {
@@ -25,16 +25,18 @@ struct FetchTask {
     std::string name = {};
     std::uint64_t next = 0;
     std::uint64_t end = 0;
-    bool whole = false;  // a sweep: the checksum is asked for first
-    bool taken = false;  // a thread looks it up
+    bool whole = false;    // a sweep: the checksum is asked for first
+    bool sibling = false;  // of one that is open: it waits for room
+    bool taken = false;    // a thread looks it up
     bool failed = false;
 };
 
 class FetchQueue {
   public:
+    // Of each urgency.
     explicit FetchQueue(std::size_t tasks_max) : tasks_max_(tasks_max) {}
 
-    // False if too many wait.
+    // False if too many of that urgency wait.
     bool add(Urgency urgency, std::shared_ptr<FetchTask> task);
     // Is all of the file being fetched, or about to be? Then it is fetched as `urgency` at least.
     bool sweeping(const Content* content, Urgency urgency);
@@ -49,6 +51,9 @@ class FetchQueue {
     std::optional<Work> take(std::uint64_t part_bytes);
 
     std::size_t size() const;
+    std::size_t waiting(Urgency urgency) const {
+        return queues_[static_cast<std::size_t>(urgency)].size();
+    }
     std::vector<std::shared_ptr<Content>> contents() const;
     void clear();
 

@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t complete_max = 65'536;
+constexpr std::size_t claims_max = 65'536;
 constexpr milliseconds wait_slice{2};
 constexpr milliseconds rate_after{100};  // so long a rate is measured before it is believed
 
@@ -52,13 +53,10 @@ void Fetcher::run() {
         std::optional<FetchQueue::Work> next;
         {
             const MutexLock lock(mutex_);
-            while (!stopped_ && errands_.empty() && !(next = queue_.take(limits_.sweep_part_bytes)))
+            while (!stopped_ && !(errand = next_errand()) &&
+                   !(next = queue_.take(limits_.sweep_part_bytes)))
                 changed_.wait(mutex_);
             if (stopped_) return;
-            if (!next) {
-                errand = std::move(errands_.front());
-                errands_.pop_front();
-            }
         }
         if (errand) {
             errand();
@@ -104,6 +102,8 @@ Result<void> Fetcher::look_up(FetchTask& task) {
         return fail(Code::invalid_argument, "a folder, being written, or too large");
     TRY(std::shared_ptr<Content> content, contents_.of(node));
     const MutexLock lock(mutex_);
+    if (task.sibling && !claim(node) && !content->complete())
+        return fail(Code::no_space, "the cache has no room for it until others were read");
     task.end = content->entry() ? content->bytes() : 0;
     if (content->complete()) note_complete(node.id);
     task.content = std::move(content);
@@ -116,13 +116,39 @@ void Fetcher::note_complete(NodeId node) {
     complete_.insert(node);
 }
 
-void Fetcher::later(std::function<void()> errand) {
-    if (errands_.size() < limits_.sweeps_max) errands_.push_back(std::move(errand));
-    changed_.notify_one();
+bool Fetcher::claim(const NodeInfo& node) {
+    if (claims_.size() >= claims_max) claims_.clear();
+    std::uint64_t bytes = node.version.bytes;
+    for (const auto& [id, each] : claims_)
+        if (each.folder == node.parent && id != node.id) bytes += each.bytes;
+    if (bytes > whole_bytes_max()) return false;
+    claims_.insert_or_assign(node.id, Claim{.folder = node.parent, .bytes = node.version.bytes});
+    return true;
 }
 
-void Fetcher::sweep(const NodeInfo& node, const std::shared_ptr<Content>& content) {
-    if (queue_.sweeping(content.get(), Urgency::sweep)) return;
+bool Fetcher::later(std::function<void()> errand) {
+    if (errands_.size() >= limits_.sweeps_max) return false;
+    errands_.push_back(std::move(errand));
+    changed_.notify_all();
+    return true;
+}
+
+std::function<void()> Fetcher::next_errand() {
+    if (!errands_.empty()) {
+        auto errand = std::move(errands_.front());
+        errands_.pop_front();
+        return errand;
+    }
+    const bool room = queue_.waiting(Urgency::matching) <= limits_.sweeps_max / 2;
+    if (searches_.empty() || searching_ || !room) return nullptr;
+    searching_ = true;
+    return [this] { find_matching(); };
+}
+
+bool Fetcher::sweep(const NodeInfo& node, const std::shared_ptr<Content>& content) {
+    // Others may have been left out for want of room.
+    add_siblings(node.parent, numbered_siblings(node.name));
+    if (queue_.sweeping(content.get(), Urgency::sweep)) return true;
     const auto part = [&](std::uint64_t from, std::uint64_t to) {
         return std::make_shared<FetchTask>(FetchTask{
             .content = content, .folder = node.parent, .name = node.name, .next = from, .end = to});
@@ -132,20 +158,20 @@ void Fetcher::sweep(const NodeInfo& node, const std::shared_ptr<Content>& conten
         queue_.add(Urgency::window, part(bytes - limits_.archive_tail_bytes, bytes));
         queue_.add(Urgency::window, part(0, std::min(limits_.archive_head_bytes, bytes)));
     }
-    queue_.add(Urgency::sweep, std::make_shared<FetchTask>(FetchTask{.content = content,
-                                                                     .folder = node.parent,
-                                                                     .name = node.name,
-                                                                     .end = content->bytes(),
-                                                                     .whole = true}));
-    add_siblings(node.parent, numbered_siblings(node.name));
     changed_.notify_all();
+    return queue_.add(Urgency::sweep, std::make_shared<FetchTask>(FetchTask{.content = content,
+                                                                            .folder = node.parent,
+                                                                            .name = node.name,
+                                                                            .end = content->bytes(),
+                                                                            .whole = true}));
 }
 
 void Fetcher::add_siblings(NodeId folder, const std::vector<std::string>& names) {
     for (const std::string& name : names)
         if (!queue_.waits(folder, name))
-            queue_.add(Urgency::sibling, std::make_shared<FetchTask>(FetchTask{
-                                             .folder = folder, .name = name, .whole = true}));
+            queue_.add(Urgency::sibling,
+                       std::make_shared<FetchTask>(FetchTask{
+                           .folder = folder, .name = name, .whole = true, .sibling = true}));
     changed_.notify_all();
 }
 
@@ -157,12 +183,14 @@ void Fetcher::opened(const NodeInfo& node, const std::shared_ptr<Content>& conte
     const bool fits = content->bytes() <= share;
     const bool weights = is_weights(node.name) && fits;
     const bool small = content->bytes() <= limits_.small_file_bytes_max;
+    if (weights)
+        claims_.insert_or_assign(node.id, Claim{.folder = node.parent, .bytes = content->bytes()});
     if (!content->complete()) {
-        reading_.try_emplace(node.id, Reading{.streams = Streams(limits_, content->bytes(),
-                                                                 cache_.usage().bytes_max),
-                                              .whole = weights,
-                                              .oversized = !fits});
-        if (weights) sweep(node, content);
+        const auto at = reading_.try_emplace(
+            node.id,
+            Reading{.streams = Streams(limits_, content->bytes(), cache_.usage().bytes_max),
+                    .oversized = !fits});
+        if (weights) at.first->second.whole = sweep(node, content);
     } else if (small) {
         note_complete(node.id);
     } else if (weights) {
@@ -201,6 +229,7 @@ void Fetcher::reads(NodeId node, const std::shared_ptr<Content>& content, std::u
 void Fetcher::closed(NodeId node) {
     const MutexLock lock(mutex_);
     reading_.erase(node);
+    claims_.erase(node);
 }
 
 bool Fetcher::wait_complete(const std::shared_ptr<Content>& content, const client::Call& call) {

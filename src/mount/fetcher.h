@@ -87,16 +87,22 @@ class Fetcher {
     void run();
     void work(const FetchQueue::Work& work) EXCLUDES(mutex_);
     Result<void> look_up(FetchTask& task) EXCLUDES(mutex_);
-    void sweep(const NodeInfo& node, const std::shared_ptr<Content>& content) REQUIRES(mutex_);
+    // False if too many are swept already.
+    bool sweep(const NodeInfo& node, const std::shared_ptr<Content>& content) REQUIRES(mutex_);
     void add_siblings(NodeId folder, const std::vector<std::string>& names) REQUIRES(mutex_);
     void in_turn(const NodeInfo& node) REQUIRES(mutex_);
+    // Of one model no more is fetched, and not yet read, than the cache may hold of it.
+    bool claim(const NodeInfo& node) REQUIRES(mutex_);
     void note_complete(NodeId node) REQUIRES(mutex_);
     // The next small files of a folder, asked of the listing.
     void fetch_ahead(NodeId folder) EXCLUDES(mutex_);
     void read_index(NodeId folder, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
-    void find_matching(NodeId folder, const std::string& path) EXCLUDES(mutex_);
-    // Work that is no file.
-    void later(std::function<void()> errand) REQUIRES(mutex_);
+    // As far as the queue has room; next_errand() goes on with it.
+    void find_matching() EXCLUDES(mutex_);
+    void take_matching(const Tree::Page& page) REQUIRES(mutex_);
+    // Work that is no file. False if too much of it waits.
+    bool later(std::function<void()> errand) REQUIRES(mutex_);
+    std::function<void()> next_errand() REQUIRES(mutex_);
     std::uint64_t whole_bytes_max() const;
     client::Call call() const { return {.interrupt = &stopping_}; }
 
@@ -114,6 +120,21 @@ class Fetcher {
     std::unordered_map<NodeId, InTurn> in_turn_ GUARDED_BY(mutex_);
     // Small files that were seen to be all there, and need not be looked at again.
     std::unordered_set<NodeId> complete_ GUARDED_BY(mutex_);
+    // Bytes of weights, by node, that are fetched whole and were not closed by a reader since.
+    struct Claim {
+        NodeId folder = 0;
+        std::uint64_t bytes = 0;
+    };
+    std::unordered_map<NodeId, Claim> claims_ GUARDED_BY(mutex_);
+    // Where the search for what matches is: folders that are left, the next one last.
+    struct Search {
+        NodeId folder = 0;
+        std::string path = {};
+        std::string after = {};
+    };
+    std::vector<Search> searches_ GUARDED_BY(mutex_);
+    bool searching_ GUARDED_BY(mutex_) = false;
+    std::uint64_t matching_bytes_ GUARDED_BY(mutex_) = 0;  // that were found
     std::vector<std::string> patterns_ GUARDED_BY(mutex_);
     Stats stats_ GUARDED_BY(mutex_);
     bool stopped_ GUARDED_BY(mutex_) = false;

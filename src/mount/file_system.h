@@ -193,6 +193,7 @@ class FileSystem {
     // which the kernel finds when it looks again, and the bytes that are read stay.
     Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
     void settled(NodeId node, bool committed);
+    void renew_content(NodeId node);
 
     // create_verbs.cc, remove_verbs.cc
     Result<void> check_writable() const;

@@ -20,6 +20,9 @@ class Kernel {
 
     // A name means something else now, or nothing.
     virtual void forget_name(NodeId folder, const std::string& name) = 0;
+    // The same of a folder, which is most likely what it was. Kernels before 6.2 would take it from
+    // whoever is in it, and what is mounted beneath it: they believe it until its time is up.
+    virtual void doubt_folder(NodeId folder, const std::string& name) = 0;
     // Attributes, and pages from `offset` on, of a node; offset < 0: attributes only.
     virtual void forget_pages(NodeId node, std::int64_t offset) = 0;
 

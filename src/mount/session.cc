@@ -327,6 +327,10 @@ void Session::forget_name(NodeId folder, const std::string& name) {
     state_->notifier.add({.node = folder, .name = name});
 }
 
+void Session::doubt_folder(NodeId folder, const std::string& name) {
+    if (state_->expires) forget_name(folder, name);
+}
+
 void Session::forget_pages(NodeId node, std::int64_t offset) {
     state_->notifier.add({.node = node, .name = {}, .offset = offset});
 }

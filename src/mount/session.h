@@ -55,6 +55,7 @@ class Session final : public Kernel {
     const net::Interrupt& ending() const;
 
     void forget_name(NodeId folder, const std::string& name) override;
+    void doubt_folder(NodeId folder, const std::string& name) override;
     void forget_pages(NodeId node, std::int64_t offset) override;
     bool passthrough() const override;
     BackingId open_backing(int descriptor) override;

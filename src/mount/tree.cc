@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -393,15 +394,15 @@ void Tree::make_room(const Node* but) {
 }
 
 void Tree::for_each_known_to_kernel(
-    const std::function<void(NodeId folder, const std::string& name)>& call) const {
-    std::vector<std::pair<NodeId, std::string>> names;
+    const std::function<void(NodeId folder, const std::string& name, bool of_folder)>& call) const {
+    std::vector<std::tuple<NodeId, std::string, bool>> names;
     {
         const MutexLock lock(mutex_);
         for (const auto& [id, node] : nodes_)
             if (node->lookups > 0 && !node->info.unlinked && id != root_node)
-                names.emplace_back(node->info.parent, node->info.name);
+                names.emplace_back(node->info.parent, node->info.name, node->info.folder());
     }
-    for (const auto& [folder, name] : names) call(folder, name);
+    for (const auto& [folder, name, of_folder] : names) call(folder, name, of_folder);
 }
 
 Tree::Counts Tree::counts() const {

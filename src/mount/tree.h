@@ -138,10 +138,11 @@ class Tree {
     // its name is another node, with the same attributes, version and draft. Tell the kernel.
     Result<NodeInfo> renew(NodeId id) EXCLUDES(mutex_);
 
-    // Calls for each name that the kernel may know: to tell it that it does not count any more.
+    // Calls, without the lock, for each name that the kernel may know: to tell it that it does not
+    // count any more.
     void for_each_known_to_kernel(
-        const std::function<void(NodeId folder, const std::string& name)>& call) const
-        EXCLUDES(mutex_);
+        const std::function<void(NodeId folder, const std::string& name, bool of_folder)>& call)
+        const EXCLUDES(mutex_);
 
     struct Counts {
         std::size_t nodes = 0;

@@ -74,6 +74,15 @@ void FileSystem::settled(NodeId id, bool committed) {
     if (!committed)
         for (const Tree::Replaced& replaced : ground_.tree.distrust(id))
             ground_.kernel.forget_name(replaced.folder, replaced.name);
+    renew_content(id);
+    // Its node stayed, and its pages with it: those that were read before it was written, by who
+    // still had the content before it, or by kernels before 6.6, which keep them beside direct
+    // writes.
+    ground_.kernel.forget_pages(id, 0);
+}
+
+// Those who have the one before open read what the node is now.
+void FileSystem::renew_content(NodeId id) {
     if (!ground_.contents.held(id)) return;
     const Result<NodeInfo> node = ground_.tree.node(id);
     if (!node || node->unlinked) return;
@@ -91,12 +100,17 @@ Result<void> FileSystem::write(FileHandle handle, std::uint64_t offset,
 Result<void> FileSystem::flush(FileHandle handle, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
     if (!file.commits) return {};
-    return ground_.drafts.flush(file.node, call);
+    TRY_VOID(ground_.drafts.flush(file.node, call));
+    // Whoever opens it now finds the Draft, and pages of before: see settled().
+    if (file.mode == OpenMode::uncounted) ground_.kernel.forget_pages(file.node, 0);
+    return {};
 }
 
 Result<void> FileSystem::fsync(FileHandle handle, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
-    return ground_.drafts.commit(file.node, call);
+    TRY_VOID(ground_.drafts.commit(file.node, call));
+    if (file.mode == OpenMode::uncounted) ground_.kernel.forget_pages(file.node, 0);
+    return {};
 }
 
 Result<void> FileSystem::fallocate(FileHandle handle, int mode, std::uint64_t offset,

@@ -185,6 +185,9 @@ def test_sudo_mounts_for_the_person_who_called_it(s3, bucket, weir, tmp_path):
     read = subprocess.run([*someone, "cat", tmp_path / "mnt/a"], capture_output=True, check=True)
     assert read.stdout == b"hello"
     subprocess.run([*someone, BINARY, "mount", "status", tmp_path / "mnt"], capture_output=True, check=True)
+    umount = [*someone, BINARY, "umount", tmp_path / "mnt"]
+    refused = subprocess.run(umount, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1 and "sudo weir umount" in refused.stderr
     weir("umount", "mnt")
 
 
