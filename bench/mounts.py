@@ -150,9 +150,9 @@ class Local(Mount):
 
 
 class Weir(Mount):
-    """As root: with passthrough and a larger read-ahead."""
+    """As root: with passthrough and a larger read-ahead; of the store's own files it makes no use, as if it were elsewhere."""
 
-    switches: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ("--no-store-files",)
 
     @classmethod
     def missing(cls) -> str | None:
@@ -160,7 +160,7 @@ class Weir(Mount):
         return None if servers.WEIR.exists() else f"{servers.WEIR} is not there: build it"
 
     def command(self) -> list[Any]:
-        """With its defaults."""
+        """With its defaults, but for the switches."""
         who = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
         return [*who, servers.WEIR, "mount", servers.BUCKET, self.folder, "--foreground", "--cache", self.cache, *self.switches]
 
@@ -174,7 +174,13 @@ class WeirUser(Weir):
 class WeirAsync(Weir):
     """For many small files: close() does not wait for the store."""
 
-    switches = ("--async-close",)
+    switches = (*Weir.switches, "--async-close")
+
+
+class WeirHere(Weir):
+    """As it is with a Weir on this machine: large objects are read from the store's own files."""
+
+    switches = ()
 
 
 class Tigrisfs(Mount):
@@ -215,6 +221,7 @@ KNOWN: dict[str, type[Mount]] = {
     "weir": Weir,
     "weir-user": WeirUser,
     "weir-async": WeirAsync,
+    "weir-here": WeirHere,
     "tigrisfs": Tigrisfs,
     "rclone": Rclone,
 }

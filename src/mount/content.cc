@@ -268,19 +268,19 @@ std::shared_ptr<Content> Contents::make(const std::string& key,
 }
 
 std::function<Result<void>(std::uint64_t, std::span<std::byte>)> Contents::reader(
-    const std::string& key, const ObjectVersion& version) {
+    const std::string& key, const ObjectVersion& version, const net::Interrupt* ending) {
     struct Lazy {
         std::once_flag once;
         std::shared_ptr<Content> content;
     };
     const auto lazy = std::make_shared<Lazy>();
-    return
-        [this, key, version, lazy](std::uint64_t offset, std::span<std::byte> out) -> Result<void> {
-            std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
-            TRY(const std::size_t bytes, lazy->content->read(offset, out, {}));
-            if (bytes != out.size()) return fail(Code::invalid_range);
-            return {};
-        };
+    return [this, key, version, ending, lazy](std::uint64_t offset,
+                                              std::span<std::byte> out) -> Result<void> {
+        std::call_once(lazy->once, [&] { lazy->content = make(key, version); });
+        TRY(const std::size_t bytes, lazy->content->read(offset, out, {.interrupt = ending}));
+        if (bytes != out.size()) return fail(Code::invalid_range);
+        return {};
+    };
 }
 
 Result<std::shared_ptr<Content>> Contents::of(const NodeInfo& node) {

@@ -106,9 +106,9 @@ class Contents {
 
     // The node's object as the tree knows it.
     Result<std::shared_ptr<Content>> of(const NodeInfo& node) EXCLUDES(mutex_);
-    // Of a version whoever has it now, read when somebody reads.
+    // Of a version whoever has it now, read when somebody reads; `ending` cuts that short.
     std::function<Result<void>(std::uint64_t offset, std::span<std::byte> out)> reader(
-        const std::string& key, const ObjectVersion& version);
+        const std::string& key, const ObjectVersion& version, const net::Interrupt* ending);
     // The folder with the first key has the second one now, and all that is in it.
     void moved(const std::string& from, const std::string& to) EXCLUDES(mutex_);
     // That, if somebody holds it.

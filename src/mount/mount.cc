@@ -153,18 +153,18 @@ void Mount::State::wire_store() {
     tree = std::make_unique<Tree>(options.defaults.of(Kind::folder, environs.clock.now()),
                                   environs.limits.nodes_max);
     contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
-    draft_ground = std::make_unique<DraftGround>(
-        DraftGround{.client = store.client,
-                    .transfers = transfers,
-                    .cache = environs.cache,
-                    .pool = uploads,
-                    .limits = draft_limits,
-                    .clock = environs.clock,
-                    .log = environs.log,
-                    .bucket = store.bucket,
-                    .reader = [this](const std::string& key, const ObjectVersion& version) {
-                        return contents->reader(key, version);
-                    }});
+    draft_ground = std::make_unique<DraftGround>(DraftGround{
+        .client = store.client,
+        .transfers = transfers,
+        .cache = environs.cache,
+        .pool = uploads,
+        .limits = draft_limits,
+        .clock = environs.clock,
+        .log = environs.log,
+        .bucket = store.bucket,
+        .reader = [this](const std::string& key, const ObjectVersion& version) {
+            return contents->reader(key, version, session ? &session->ending() : nullptr);
+        }});
 }
 
 void Mount::State::wire() {
