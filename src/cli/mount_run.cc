@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -156,7 +157,7 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     raise_descriptor_limit();
     const Person person = Person::of_process();
     const SystemClock clock;
-    const MountLimits limits;
+    MountLimits limits;
 
     // The cache first: the log may go there.
     TRY(const std::string cache_folder, cache_folder_of(line));
@@ -178,6 +179,9 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     ClientLimits client_limits;
     const std::uint64_t memory_bytes =
         line.memory_bytes.value_or(mount::default_memory_bytes(mount::memory_bound_bytes()));
+    limits.nodes_max =
+        static_cast<std::size_t>(std::min<std::uint64_t>(memory_bytes, mount_memory_bytes) *
+                                 limits.nodes_max / mount_memory_bytes);
     client_limits.buffers_max = static_cast<std::size_t>(memory_bytes / client_limits.buffer_bytes);
     io::BufferPool buffers(client_limits.buffer_bytes, client_limits.buffers_max,
                            client_limits.buffer_queue_max);

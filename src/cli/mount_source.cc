@@ -92,9 +92,26 @@ Result<MountSource> checked(MountSource source, std::string_view text) {
     return source;
 }
 
+// Of a version id of Weir, which begins with its time, or of a snapshot of Tigris, which is one.
+std::optional<UnixNanos> time_of_version(std::string_view text) {
+    constexpr std::size_t id_digits = 28, time_digits = 16, snapshot_digits = 19;
+    const bool snapshot = text.size() == snapshot_digits && is_number(text);
+    const bool id = text.size() == id_digits &&
+                    text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    if (!snapshot && !id) return std::nullopt;
+    if (id) text = text.substr(0, time_digits);
+    UnixNanos time = 0;
+    const auto read =
+        std::from_chars(text.data(), text.data() + text.size(), time, snapshot ? 10 : 16);
+    constexpr UnixNanos time_max = std::numeric_limits<std::int64_t>::max();
+    if (read.ec != std::errc() || time > time_max) return std::nullopt;
+    return time;
+}
+
 }  // namespace
 
 std::optional<UnixNanos> parse_time(std::string_view text) {
+    if (const std::optional<UnixNanos> time = time_of_version(text)) return time;
     constexpr std::size_t digits_max = 10;
     if (is_number(text) && text.size() <= digits_max) {
         std::uint64_t seconds = 0;
@@ -127,8 +144,8 @@ Result<MountSource> parse_mount_source(std::string_view text) {
         source.time = parse_time(rest.substr(at + 1));
         if (!source.time && !has_prefix)
             return fail(Code::invalid_argument,
-                        fmt::format("'{}' is no time; write 2026-11-27T08:30Z, 2026-11-27 or "
-                                    "seconds since 1970",
+                        fmt::format("'{}' is no time; write 2026-11-27T08:30Z, 2026-11-27, "
+                                    "seconds since 1970, or a version id of Weir",
                                     rest.substr(at + 1)));
         if (source.time) rest = rest.substr(0, at);
     }

@@ -24,7 +24,8 @@ struct MountSource {
 Result<MountSource> parse_mount_source(std::string_view text);
 
 // "2026-11-27", "2026-11-27T08:30", "2026-11-27T08:30:00[.123][Z|+01:00]" (without a zone: UTC), or
-// seconds since 1970; nullopt for anything else.
+// seconds since 1970; a version id of Weir: the moment when that version came; a snapshot's version
+// of Tigris (nanoseconds since 1970). nullopt for anything else.
 std::optional<UnixNanos> parse_time(std::string_view text);
 
 // "1000", "64K", "64KiB", "10G", "1.5T": powers of 1024.

@@ -1,5 +1,6 @@
 #include "cli/mount_source.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace weir::cli {
@@ -42,6 +43,11 @@ TEST(Time, InAllItsForms) {
     EXPECT_EQ(parse_time("2026-11-27T00:30:00-08:00"), morning);
     EXPECT_EQ(parse_time("2026-11-27T08:30:00.25Z"), morning + nanos_per_second / 4);
     EXPECT_EQ(parse_time("1970-01-01"), 0U);
+    // 14 bytes: time, region, writer.
+    EXPECT_EQ(parse_time(fmt::format("{:016x}{:04x}{:08x}", morning + 7, 3, 0xabcdef)),
+              morning + 7);
+    EXPECT_EQ(parse_time(fmt::format("{}", morning + 7)), morning + 7);
+    EXPECT_FALSE(parse_time("ffffffffffffffff000000000000"));
     for (const std::string_view text :
          {"", "today", "2026-11-27T", "2026-11-27T24:00", "2026-11-27T08:60", "2026-13-01",
           "2026-11-27 08:30", "2026-11-27T08:30:00.Z", "2026-11-27T08:30X", "1969-12-31",

@@ -43,11 +43,11 @@ Result<ListedPage> ask_as_of(const Store& store, const PageRequest& request,
         page.next = reply.next_key_marker;
         page.next_version = reply.next_version_id_marker;
     }
-    std::string decided;
+    // A page may begin amid the versions of a key.
+    std::string& decided = page.decided = request.decided;
     for (const client::ListedVersion& each : reply.versions) {
         if (each.object.last_modified > *store.as_of) continue;
         if (std::exchange(decided, each.object.key) == each.object.key) continue;
-        // A page may begin amid the versions of a key; FolderNames keeps the first it was told.
         page.objects.push_back(each.object);
         page.version_ids.push_back(each.delete_marker ? std::string() : each.version_id);
     }

@@ -24,6 +24,7 @@ struct ListedPage {
     // Where the next page begins; both empty: there is none.
     std::string next = {};
     std::string next_version = {};
+    std::string decided = {};  // the last key of which it is known what it was at the moment
     bool last = true;
 
     // Is there an object, and not only what was deleted?
@@ -40,8 +41,15 @@ struct PageRequest {
     std::string delimiter = "/";
     std::string from = {};  // `next` of the page before
     std::string from_version = {};
-    std::string after = {};  // the first page begins behind this key
+    std::string decided = {};  // of the page before
+    std::string after = {};    // the first page begins behind this key
     unsigned keys_max = 1000;
+
+    void go_on(const ListedPage& page) {
+        from = page.next;
+        from_version = page.next_version;
+        decided = page.decided;
+    }
 };
 
 Result<ListedPage> ask_page(const Store& store, const PageRequest& request,

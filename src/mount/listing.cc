@@ -137,8 +137,7 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
             if (names.own()) tree_.describe(folder, names.own()->attributes, question.asked());
             return {};
         }
-        request.from = page.next;
-        request.from_version = page.next_version;
+        request.go_on(page);
     }
     set_extent(folder, request.from.empty() ? Extent::page : Extent::whole);
     count_hidden(folder, names.hidden());
@@ -155,6 +154,20 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
     return {};
 }
 
+// The pages of a prefix until one holds something.
+Result<bool> Listing::ask_any(const std::string& prefix, FolderNames& names,
+                              const client::Call& call) {
+    PageRequest request{
+        .prefix = prefix, .delimiter = "", .keys_max = store_.as_of ? unsigned{list_keys_max} : 1};
+    while (true) {
+        TRY(const ListedPage page, ask_page(store_, request, call));
+        names.add(page);
+        if (page.any()) return true;
+        if (page.last) return false;
+        request.go_on(page);
+    }
+}
+
 // A folder of that name wins over a file.
 Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client::Call& call) {
     TRY(const std::string path, tree_.path(folder));
@@ -162,21 +175,16 @@ Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client
     const Question question(tree_);
     const Freshness::Stamp stamp = freshness_.now();
     std::optional<Child> child;
-    // Of old times any number of versions may come first.
-    const unsigned keys_max = store_.as_of ? 1000 : 1;
-    TRY(const ListedPage beneath,
-        ask_page(store_, {.prefix = key + "/", .delimiter = "", .keys_max = keys_max}, call));
-    if (beneath.any()) {
-        FolderNames names(key + "/", defaults_, store_.attributes_in_listings);
-        names.add(beneath);
+    // All that is beneath it may have been deleted, or be younger than the moment.
+    FolderNames beneath(key + "/", defaults_, store_.attributes_in_listings);
+    TRY(const bool folder_there, ask_any(key + "/", beneath, call));
+    if (folder_there) {
         // Its own key would have come first.
-        child = names.own().value_or(Child{.attributes = defaults_.of(Kind::folder, 0)});
+        child = beneath.own().value_or(Child{.attributes = defaults_.of(Kind::folder, 0)});
         child->name = std::string(name);
     } else {
-        TRY(const ListedPage at,
-            ask_page(store_, {.prefix = key, .delimiter = "", .keys_max = keys_max}, call));
         FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
-        names.add(at);
+        TRY_VOID(ask_any(key, names, call));
         for (Child& each : std::move(names).take_children())
             if (each.name == name) child = std::move(each);
     }
@@ -277,8 +285,7 @@ Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::siz
     while (true) {
         TRY(const ListedPage page, ask_page(store_, request, call));
         names.add(page);
-        request.from = page.next;
-        request.from_version = page.next_version;
+        request.go_on(page);
         // All that a page tells may be hidden, or deleted, or the folder that it begins behind.
         if (!page.last && !names.any_after(after)) continue;
         std::vector<Child> children = std::move(names).take_children();

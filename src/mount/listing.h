@@ -27,6 +27,8 @@
 
 namespace weir::mount {
 
+class FolderNames;
+
 // A folder that somebody reads name by name, from its beginning: what he is told hangs together,
 // however long he takes. One thread's at a time.
 struct FolderReading {
@@ -70,6 +72,7 @@ class Listing {
     Result<void> ask_once(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
     // All of a folder; only its first page unless `whole`, which may be all.
     Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    Result<bool> ask_any(const std::string& prefix, FolderNames& names, const client::Call& call);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
     // The page that begins behind a place, from the store.
     Result<Tree::Page> list(NodeId folder, std::string_view after, std::size_t names_max,

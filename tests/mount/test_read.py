@@ -157,6 +157,27 @@ def test_a_version_that_is_kept_is_read_by_all_who_have_it_open(s3, bucket, moun
             assert all(pool.map(read, range(0, 96 * MIB, 6 * MIB)))
 
 
+def test_as_it_was(s3, bucket, mount):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(s3, bucket, "gone", b"then")
+    for number in range(1100):  # more than a page, so that a name is asked for alone
+        put(s3, bucket, f"n{number:04}")
+    put(s3, bucket, "f/x", b"then")
+    last = put(s3, bucket, "latest.json", b"then")
+    time.sleep(0.01)  # a listing tells milliseconds
+    for number in range(1100):  # a page of what was not there yet
+        put(s3, bucket, "latest.json", b"%d" % number)
+        put(s3, bucket, f"later/{number}")
+    s3.delete_object(Bucket=bucket, Key="gone")
+    s3.delete_object(Bucket=bucket, Key="f/x")
+    root = mount(f"{bucket}@{last['VersionId']}").folder
+    assert (root / "latest.json").read_text() == "then"
+    assert (root / "f/x").read_text() == "then"
+    assert not os.path.exists(root / "later/7")
+    assert (root / "gone").read_text() == "then"
+    assert set(os.listdir(root)) - {"later"} == {"gone", "f", "latest.json"} | {f"n{number:04}" for number in range(1100)}
+
+
 def test_what_is_gone_and_was_not_read_is_stale(s3, bucket, mounted):
     put(s3, bucket, "x.dat", noise(200 * MIB))
     with eventually(lambda: open(mounted.folder / "x.dat", "rb", buffering=0)) as file:
