@@ -167,8 +167,9 @@ struct DraftLimits {
 
 // What one mount keeps to (src/mount).
 struct MountLimits {
-    std::size_t worker_threads_max = 32;      // that answer the kernel, each one request at a time
-    std::size_t background_max = 128;         // requests that the kernel has under way, read-ahead
+    std::size_t worker_threads_max = 64;  // that answer the kernel, each one request at a time
+    // Reads ahead and closes that the kernel has under way: the other threads are for who waits.
+    std::size_t background_max = 24;
     std::size_t nodes_max = 4'000'000;        // that no one asked to keep are forgotten past it
     std::size_t open_files_max = 65'536;      // more opens fail with ENFILE
     std::size_t readahead_bytes = 4 * MiB;    // the kernel's; only root may raise it
