@@ -169,13 +169,14 @@ struct DraftLimits {
 
 // What one mount keeps to (src/mount).
 struct MountLimits {
-    std::size_t worker_threads_max = 32;  // that answer the kernel, each one request at a time
-    std::size_t background_max = 128;     // requests that the kernel has under way, read-ahead
+    std::size_t worker_threads_max = 64;  // that answer the kernel, each one request at a time
+    // Reads ahead and closes that the kernel has under way: the other threads are for who waits.
+    std::size_t background_max = 24;
     // Names that are kept: 64 MiB. The kernel's own stay past it, as long as it knows them.
     std::size_t nodes_max = 100'000;
-    std::size_t open_files_max = 65'536;      // more opens fail with ENFILE
-    std::size_t readahead_bytes = 4 * MiB;    // the kernel's; only root may raise it
-    std::uint64_t drain_timeout_ms = 30'000;  // from SIGTERM until writes are given up
+    std::size_t open_files_max = 65'536;         // more opens fail with ENFILE
+    std::size_t readahead_bytes = 4 * MiB;       // the kernel's; only root may raise it
+    std::uint64_t drain_timeout_ms = 30'000;     // from SIGTERM until writes are given up
     std::uint64_t unmount_timeout_ms = 600'000;  // the same where somebody just unmounts
 
     // Fetching.

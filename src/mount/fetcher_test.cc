@@ -71,7 +71,8 @@ class FetcherTest : public ::testing::Test {
 
     StoreRig& rig = StoreRig::shared();
     MountLimits limits;
-    const Store store{.client = rig.client(), .bucket = rig.new_bucket(), .prefix = {}, .as_of = {}};
+    const Store store{
+        .client = rig.client(), .bucket = rig.new_bucket(), .prefix = {}, .as_of = {}};
     const AttributeDefaults defaults;
     Freshness freshness{std::chrono::hours(1)};
     NoKernel kernel;

@@ -11,6 +11,7 @@ namespace weir::mount {
 class NoKernel final : public Kernel {
   public:
     void forget_name(NodeId, const std::string& name) override { forgotten.push_back(name); }
+    void doubt_folder(NodeId, const std::string&) override {}
     void forget_pages(NodeId, std::int64_t) override {}
     bool passthrough() const override { return false; }
     BackingId open_backing(int) override { return 0; }

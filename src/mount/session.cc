@@ -278,7 +278,8 @@ int Session::State::serve() {
     CHECK(config != nullptr);
     fuse_loop_cfg_set_clone_fd(config, 1);
     fuse_loop_cfg_set_max_threads(config, static_cast<unsigned>(limits.worker_threads_max));
-    fuse_loop_cfg_set_idle_threads(config, static_cast<unsigned>(limits.worker_threads_max));
+    // More than those end when nothing is to be done: each has a buffer for the largest request.
+    fuse_loop_cfg_set_idle_threads(config, static_cast<unsigned>(limits.background_max));
     struct sigaction wake{};
     wake.sa_handler = [](int) {};  // without SA_RESTART
     ::sigaction(wake_signal, &wake, nullptr);

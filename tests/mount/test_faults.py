@@ -72,6 +72,31 @@ def test_a_paused_line_is_waited_for(s3, bucket, mount, proxy):
     assert got == [body]
 
 
+def test_readers_of_a_paused_line_do_not_keep_others_waiting(s3, bucket, mount, proxy):
+    """As many as the daemon has threads, and more."""
+    names = [f"{i}.dat" for i in range(100)]
+    for name in names:
+        s3.put_object(Bucket=bucket, Key=name, Body=noise(4 * MIB))
+    s3.put_object(Bucket=bucket, Key="small", Body=b"here")
+    one = mount(bucket, "--endpoint", proxy.endpoint, "--ttl", "600")
+    assert one.read("small") == b"here"
+    assert len(os.listdir(one.folder)) == 101
+    proxy.passing.clear()
+    readers = [subprocess.Popen([*one.who, "cat", one.folder / name], stdout=subprocess.DEVNULL) for name in names]
+    time.sleep(2)
+    asked = subprocess.run(
+        [*one.who, "sh", "-c", f"cd {one.folder} && ls -l | wc -l && cat small"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    )
+    assert asked.stdout.split() == ["102", "here"]
+    assert all(reader.poll() is None for reader in readers)
+    proxy.passing.set()
+    assert [reader.wait(timeout=WITHIN_S) for reader in readers] == [0] * 100
+
+
 def test_a_reader_that_waits_can_be_interrupted(s3, bucket, mount, proxy):
     s3.put_object(Bucket=bucket, Key="a.dat", Body=noise(8 * MIB))
     one = mount(bucket, "--endpoint", proxy.endpoint)
