@@ -174,7 +174,7 @@ struct MountLimits {
     std::size_t background_max = 24;
     // Names that are kept: 64 MiB. The kernel's own stay past it, as long as it knows them.
     std::size_t nodes_max = 100'000;
-    std::size_t open_files_max = 65'536;         // more opens fail with ENFILE
+    std::size_t open_files_max = 65'536;         // more opens fail with EAGAIN
     std::size_t readahead_bytes = 4 * MiB;       // the kernel's; only root may raise it
     std::uint64_t drain_timeout_ms = 30'000;     // from SIGTERM until writes are given up
     std::uint64_t unmount_timeout_ms = 600'000;  // the same where somebody just unmounts
