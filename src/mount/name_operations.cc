@@ -98,7 +98,8 @@ void statfs(fuse_req_t request, fuse_ino_t) {
 struct OpenFolder {
     Mutex mutex;
     // Under the mutex: the names that were given out. The kernel asks for what follows the last of
-    // them, or (seekdir) an older one.
+    // them, or (seekdir) another one. Who reads again from an older one is told the same positions,
+    // up to where the folder is another by then.
     std::vector<std::string> names = {};
     FolderReading reading = {};
 };
@@ -158,19 +159,20 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
     }
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
     if (given > names.size()) return fail(Code::invalid_argument, "no such place in a folder");
-    names.resize(given);
+    std::size_t next = given;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more
-        const off_t position = static_cast<off_t>(names.size()) + 3;
-        if (!reply.add(answered.node.name, entry, position)) return false;
-        names.push_back(answered.node.name);
+        if (!reply.add(answered.node.name, entry, static_cast<off_t>(next) + 3)) return false;
+        if (next < names.size() && names[next] != answered.node.name) names.resize(next);
+        if (next == names.size()) names.push_back(answered.node.name);
+        ++next;
         if (plus && known) counted.push_back(answered.node.id);
         return true;
     };
-    const std::string after = names.empty() ? std::string() : names.back();
-    if (names.empty()) folder.reading = {};
+    const std::string after = given == 0 ? std::string() : names[given - 1];
+    if (given == 0) folder.reading = {};
     return file_system.readdir(node, after, plus, take, call, folder.reading);
 }
 

@@ -1,6 +1,7 @@
 """What is in a bucket is in the folder: names, attributes and bytes, before and after they change elsewhere."""
 
 import concurrent.futures
+import ctypes
 import errno
 import hashlib
 import mmap
@@ -179,6 +180,32 @@ def test_large_folders(s3, bucket, mounted):
     assert sorted(os.listdir(root / "large")) == [key[6:] for key in keys]
     for key in keys:
         assert (root / key).read_text() == key
+
+
+def test_a_folder_is_read_from_any_place(s3, bucket, mounted):
+    """As seekdir(3) does, back and forth; 500 names are several of the kernel's questions."""
+    for number in range(500):
+        s3.put_object(Bucket=bucket, Key=f"d/{number:04}-{'x' * 100}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+    libc.readdir.argtypes = libc.closedir.argtypes = libc.telldir.argtypes = [ctypes.c_void_p]
+    libc.telldir.restype = ctypes.c_long
+    libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+    name_at = 19  # of struct dirent
+    stream = libc.opendir(bytes(mounted.folder / "d"))
+    found = []
+    while True:
+        place = libc.telldir(stream)
+        if not (entry := libc.readdir(stream)):
+            break
+        found.append((place, ctypes.string_at(entry + name_at)))
+    assert len(found) == 502
+    random.Random(7).shuffle(found)
+    for place, name in found:
+        libc.seekdir(stream, place)
+        entry = libc.readdir(stream)
+        assert entry and ctypes.string_at(entry + name_at) == name, (place, ctypes.get_errno())
+    libc.closedir(stream)
 
 
 def test_hidden_keys(s3, bucket, mounted):

@@ -264,6 +264,16 @@ def test_attributes_stay(mount, s3, bucket, root):
     assert s3.head_object(Bucket=bucket, Key="a")["Metadata"]["mode"] == str(0o100751)
 
 
+def test_extended_attributes_change_a_file(root):
+    (root / "a").write_bytes(b"x")
+    times = [(root / "a").stat().st_ctime_ns]
+    for change in (lambda: os.setxattr(root / "a", "user.x", b"1"), lambda: os.removexattr(root / "a", "user.x")):
+        time.sleep(0.01)
+        change()
+        times.append((root / "a").stat().st_ctime_ns)
+    assert times[0] < times[1] < times[2]
+
+
 def test_a_folder_with_set_group_id_gives_its_group(root):
     (root / "d").mkdir()
     group = os.getegid()
