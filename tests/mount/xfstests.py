@@ -24,7 +24,7 @@ make
 sed -i -E 's/(_check_mounted_on TEST_DEV .* \$FSTYP) /\1$FUSE_SUBTYP /' common/rc
 grep -q 'TEST_DIR $FSTYP$FUSE_SUBTYP ' common/rc
 """
-TEST_WITHIN_S = 120
+TEST_WITHIN_S = int(os.environ.get("WEIR_TEST_WITHIN_S", "300"))
 HELPERS = {"mount": pathlib.Path("/sbin/mount.fuse.weir"), "umount": pathlib.Path("/sbin/umount.fuse.weir")}
 BUCKETS = {"TEST": "xfstests-test", "SCRATCH": "xfstests-scratch"}
 # "generic/001  5s ... " when it begins; what became of it when it ends, after what this run's time is.
@@ -78,7 +78,7 @@ class Xfstests:
     def __exit__(self, *_):
         for bucket in BUCKETS.values():
             while mounts.is_mounted(self.base / bucket):
-                subprocess.run(["umount", "-l", self.base / bucket], check=False, timeout=mounts.ENDS_WITHIN_S)
+                subprocess.run([BINARY, "umount", "--lazy", self.base / bucket], check=False, timeout=mounts.ENDS_WITHIN_S)
         for path in HELPERS.values():
             if path.is_symlink() and path.readlink().is_relative_to(self.base):
                 path.unlink()
@@ -98,22 +98,13 @@ class Xfstests:
         command = ["./check", *arguments]
         checks = subprocess.Popen(command, cwd=self.suite, env=self.environment(), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
-        with selectors.DefaultSelector() as selector, checks:
-            selector.register(checks.stdout, selectors.EVENT_READ)
-            told, since = "", time.monotonic()
-            while True:
-                if selector.select(timeout=1):
-                    some = os.read(checks.stdout.fileno(), 65536).decode(errors="replace")
-                    if not some:
-                        break
-                    print(some, end="", flush=True)
-                    told += some
-                    since = time.monotonic()
-                elif time.monotonic() - since > TEST_WITHIN_S:
-                    end_test(checks.pid)
-                    told += "[failed: does not end\n"
-                    since = time.monotonic()
-        self.take(told)
+        try:
+            with checks.stdout:
+                self.take(followed(checks))
+        finally:
+            end_test(checks.pid)
+            checks.kill()
+            checks.wait()
 
     def take(self, told):
         """What `check` told of each test."""
@@ -130,6 +121,25 @@ class Xfstests:
                 self.failed[test] = block[len(test) :].strip()
             else:
                 self.passed.append(test)
+
+
+def followed(checks):
+    """What `check` prints, which is printed here too. A test that does not end is killed."""
+    told, since = "", time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        selector.register(checks.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(timeout=1):
+                some = os.read(checks.stdout.fileno(), 65536).decode(errors="replace")
+                if not some:
+                    return told
+                print(some, end="", flush=True)
+                told += some
+                since = time.monotonic()
+            elif time.monotonic() - since > TEST_WITHIN_S:
+                end_test(checks.pid)
+                told += "[failed: does not end\n"
+                since = time.monotonic()
 
 
 def children(pid):
