@@ -147,7 +147,7 @@ def children(pid):
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue  # it ended
         if int(fields[1]) == pid:
