@@ -68,10 +68,12 @@ Result<void> FileSystem::setxattr(NodeId id, std::string_view name, std::string_
     if (!before && before.error().code() != Code::no_attribute) return fail(before.error());
     if (before && (flags & XATTR_CREATE) != 0) return fail(Code::already_exists);
     if (!before && (flags & XATTR_REPLACE) != 0) return fail(Code::no_attribute);
+    const UnixNanos now = ground_.clock.now();
     return change_attributes(
         id,
         [&](DraftMetadata& metadata) {
             metadata.attributes.xattrs.insert_or_assign(std::string(name), std::string(value));
+            metadata.attributes.ctime = now;
         },
         {}, call);
 }
@@ -79,8 +81,13 @@ Result<void> FileSystem::setxattr(NodeId id, std::string_view name, std::string_
 Result<void> FileSystem::removexattr(NodeId id, std::string_view name, const client::Call& call) {
     if (!name.starts_with(user_xattrs)) return fail(Code::not_supported);
     TRY_VOID(getxattr(id, name, call));
+    const UnixNanos now = ground_.clock.now();
     return change_attributes(
-        id, [&](DraftMetadata& metadata) { metadata.attributes.xattrs.erase(std::string(name)); },
+        id,
+        [&](DraftMetadata& metadata) {
+            metadata.attributes.xattrs.erase(std::string(name));
+            metadata.attributes.ctime = now;
+        },
         {}, call);
 }
 

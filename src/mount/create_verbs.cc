@@ -1,6 +1,7 @@
 // create, mknod, mkdir, symlink.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <utility>
 
@@ -12,16 +13,23 @@ namespace {
 
 constexpr mode_t permission_bits = 07777;
 
-Attributes new_attributes(Kind kind, mode_t mode, const Owner& owner, UnixNanos now) {
-    return {.kind = kind,
-            .permissions = static_cast<std::uint16_t>(mode & permission_bits),
-            .uid = owner.uid,
-            .gid = owner.gid,
-            .mtime = now,
-            .ctime = now};
-}
-
 }  // namespace
+
+// The kernel leaves to us what a folder's set-group-ID means: its group is that of what is made in
+// it, and folders get the bit too.
+Result<Attributes> FileSystem::new_attributes(NodeId folder, Kind kind, mode_t mode,
+                                              const Owner& owner) const {
+    TRY(const NodeInfo parent, ground_.tree.node(folder));
+    const bool inherits = (parent.attributes.permissions & S_ISGID) != 0;
+    if (inherits && kind == Kind::folder) mode |= S_ISGID;
+    const UnixNanos now = ground_.clock.now();
+    return Attributes{.kind = kind,
+                      .permissions = static_cast<std::uint16_t>(mode & permission_bits),
+                      .uid = owner.uid,
+                      .gid = inherits ? parent.attributes.gid : owner.gid,
+                      .mtime = now,
+                      .ctime = now};
+}
 
 Result<std::string> FileSystem::new_key(NodeId folder, std::string_view name, bool of_folder,
                                         const client::Call& call) {
@@ -72,7 +80,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
     }
     if (!key) return fail(key.error());
     DraftStart start{.key = *key};
-    start.metadata.attributes = new_attributes(Kind::file, mode, owner, ground_.clock.now());
+    TRY(start.metadata.attributes, new_attributes(folder, Kind::file, mode, owner));
     Child child{.name = std::string(name), .attributes = start.metadata.attributes};
     if ((flags & O_EXCL) != 0 && !ground_.drafts.async_close()) {
         TRY(child.version, put_new(*key, start.metadata.attributes, "", call));
@@ -89,7 +97,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
 Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t mode,
                                    const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, false, call));
-    const Attributes attributes = new_attributes(Kind::file, mode, owner, ground_.clock.now());
+    TRY(const Attributes attributes, new_attributes(folder, Kind::file, mode, owner));
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
     return made(
         folder,
@@ -99,7 +107,7 @@ Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t 
 Result<Answered> FileSystem::mkdir(NodeId folder, std::string_view name, mode_t mode,
                                    const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, true, call));
-    const Attributes attributes = new_attributes(Kind::folder, mode, owner, ground_.clock.now());
+    TRY(const Attributes attributes, new_attributes(folder, Kind::folder, mode, owner));
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
     return made(
         folder,
@@ -110,7 +118,7 @@ Result<Answered> FileSystem::symlink(NodeId folder, std::string_view name, std::
                                      const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, false, call));
     if (target.size() > symlink_bytes_max) return fail(Code::key_too_long);
-    const Attributes attributes = new_attributes(Kind::symlink, 0777, owner, ground_.clock.now());
+    TRY(const Attributes attributes, new_attributes(folder, Kind::symlink, 0777, owner));
     TRY(ObjectVersion version, put_new(key, attributes, target, call));
     return made(
         folder,

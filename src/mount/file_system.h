@@ -200,6 +200,8 @@ class FileSystem {
     // The key of a name that is to be made; already_exists.
     Result<std::string> new_key(NodeId folder, std::string_view name, bool of_folder,
                                 const client::Call& call);
+    Result<Attributes> new_attributes(NodeId folder, Kind kind, mode_t mode,
+                                      const Owner& owner) const;
     Result<Answered> made(NodeId folder, Child child);
     Result<ObjectVersion> put_new(const std::string& key, const Attributes& attributes,
                                   std::string_view body, const client::Call& call);

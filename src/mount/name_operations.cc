@@ -102,7 +102,8 @@ constexpr std::size_t places_max = 65'536;
 struct OpenFolder {
     Mutex mutex;
     // Under the mutex: the last places that were given out, and how many were before them. The
-    // kernel asks for what follows the last of them, or (seekdir) an older one.
+    // kernel asks for what follows the last of them, or (seekdir) another one. Who reads again from
+    // an older one is told the same positions, up to where the folder is another by then.
     std::deque<std::string> places = {};
     std::size_t forgotten = 0;
     FolderReading reading = {};
@@ -160,30 +161,34 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
         entry.attr.st_mode = S_IFDIR;
         if (!reply.add(dot == 0 ? "." : "..", entry, dot + 1)) break;
     }
+    std::deque<std::string>& places = folder.places;
     const std::size_t given = from <= 2 ? 0 : static_cast<std::size_t>(from - 2);
     if (given == 0) {
-        folder.places.clear();
-        folder.forgotten = 0;
         folder.reading = {};
+        if (folder.forgotten > 0) places.clear();
+        folder.forgotten = 0;
     }
-    if (given > folder.forgotten + folder.places.size() || (given > 0 && given <= folder.forgotten))
+    if (given > folder.forgotten + places.size() || (given > 0 && given <= folder.forgotten))
         return fail(Code::invalid_argument, "no such place in a folder");
-    folder.places.resize(given - folder.forgotten);
+    std::size_t next = given;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
         if (!known) entry.ino = 0;  // the kernel looks it up when somebody wants more
-        const off_t position = static_cast<off_t>(folder.forgotten + folder.places.size()) + 3;
-        if (!reply.add(answered.node.name, entry, position)) return false;
-        folder.places.push_back(answered.node.place());
-        if (folder.places.size() > places_max) {
-            folder.places.pop_front();
+        if (!reply.add(answered.node.name, entry, static_cast<off_t>(next) + 3)) return false;
+        std::string place = answered.node.place();
+        const std::size_t index = next - folder.forgotten;
+        if (index < places.size() && places[index] != place) places.resize(index);
+        if (index == places.size()) places.push_back(std::move(place));
+        if (places.size() > places_max) {
+            places.pop_front();
             ++folder.forgotten;
         }
+        ++next;
         if (plus && known) counted.push_back(answered.node.id);
         return true;
     };
-    const std::string after = folder.places.empty() ? std::string() : folder.places.back();
+    const std::string after = given == 0 ? std::string() : places[given - folder.forgotten - 1];
     return file_system.readdir(node, after, plus, take, call, folder.reading);
 }
 

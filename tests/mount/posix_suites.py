@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""Runs pjdfstest on a mount: `posix_suites.py pjdfstest [--only PATTERN] [--source REPOSITORY]`; needs root.
+"""Runs a suite on mounts: `posix_suites.py pjdfstest|xfstests [--only PATTERN] [--source REPOSITORY]`; needs root.
 
-It is fetched and built outside of the repository, in $WEIR_SUITES or ~/.cache/weir-tests, at the commit below, with git,
-autoconf, automake, make, a C compiler and perl. `--source` takes a repository that is here already.
+They are fetched and built outside of the repository, in $WEIR_SUITES or ~/.cache/weir-tests, each at one commit. `--source`
+takes a repository that is here already.
 
-What is not expected to pass is in pjdfstest_exclusions.txt, each with its reason. Exits with 1 if anything else fails, or if
-something that is listed passes.
+pjdfstest needs git, autoconf, automake, make, a C compiler and perl. What is not expected to pass is in
+pjdfstest_exclusions.txt, each with its reason. Exits with 1 if anything else fails, or if something that is listed passes.
+
+xfstests needs besides (Debian's names) libtool, pkg-config, gawk, bc, xfsprogs, xfslibs-dev, libacl1-dev, libaio-dev,
+libattr1-dev, libcap-dev, libgdbm-dev, liburing-dev, uuid-dev, acl, attr, quota; and the users fsgqa, fsgqa2 and 123456-fsgqa
+with groups of their own. Of its generic tests those of xfstests_list.txt are run; xfstests_exclusions.txt says of others why
+not, and what is in neither says itself that it is not for this. `--options async_close` and the like are for the mounts.
+Exits with 1 if a test fails or is not run. `--group generic/quick` runs a group instead, to find what belongs into the two.
 """
 
 import argparse
@@ -21,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import mounts  # noqa: E402
+import xfstests  # noqa: E402
 
 from weir_server import WeirServer  # noqa: E402
 
@@ -120,33 +127,55 @@ def mounted_in(base, server, name, *options):
     return mounts.Mounted(folder, server.client_environment(), name, *options).start()
 
 
+def pjdfstest(base, server, arguments):
+    """Prints what is not as it should be; whether there is none."""
+    url, commit = PJDFSTEST
+    folder = fetched("pjdfstest", (arguments.source or url, commit), PJDFSTEST_BUILD)
+    mounted = mounted_in(base, server, "pjdfstest")
+    try:
+        bad, passed = run_pjdfstest(folder, mounted.folder, arguments.only)
+    finally:
+        if mounted.process.poll() is None:
+            mounted.stop()
+        elif mounts.is_mounted(mounted.folder):
+            print(f"the daemon died: {mounted.process.poll()}\n{mounted.log()[-2000:]}")
+            subprocess.run(["umount", "-l", mounted.folder], check=False)
+    print("\n".join(bad))
+    print(f"{passed} passed, {len(bad)} failed")
+    return not bad
+
+
+def run_xfstests(base, server, arguments):
+    """The same."""
+    url, commit = xfstests.SOURCE
+    folder = fetched("xfstests", (arguments.source or url, commit), xfstests.BUILD)
+    tests = [test for test in xfstests.listed("list") if re.search(arguments.only or "", test)]
+    with xfstests.Xfstests(folder, base, server, arguments.options) as run:
+        run.run(["-g", arguments.group] if arguments.group else tests)
+    bad = run.failed if arguments.group else run.failed | run.not_run
+    for test, told in sorted(bad.items()):
+        print(f"{test}: {told}")
+    print(f"{len(run.passed)} passed, {len(run.failed)} failed, {len(run.not_run)} not run")
+    return not bad and bool(run.passed)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suite", choices=["pjdfstest"])
+    parser.add_argument("suite", choices=["pjdfstest", "xfstests"])
     parser.add_argument("--only", help="tests whose names match")
     parser.add_argument("--source", help="a repository, instead of the public one")
+    parser.add_argument("--options", default=[], type=lambda text: text.split(","), help="xfstests: for the mounts")
+    parser.add_argument("--group", help="xfstests: a group, instead of what is listed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="weir-suites-") as name:
         base = pathlib.Path(name)
         base.chmod(0o755)
         server = WeirServer(base / "server", "--reserve-bytes", "0").start()
-        every = []
         try:
-            url, commit = PJDFSTEST
-            folder = fetched("pjdfstest", (arguments.source or url, commit), PJDFSTEST_BUILD)
-            every = [mounted_in(base, server, "pjdfstest")]
-            bad, passed = run_pjdfstest(folder, every[0].folder, arguments.only)
+            suite = pjdfstest if arguments.suite == "pjdfstest" else run_xfstests
+            return 0 if suite(base, server, arguments) else 1
         finally:
-            for each in every:
-                if each.process.poll() is None:
-                    each.stop()
-                elif mounts.is_mounted(each.folder):
-                    print(f"the daemon died: {each.process.poll()}\n{each.log()[-2000:]}")
-                    subprocess.run(["umount", "-l", each.folder], check=False)
             server.stop()
-    print("\n".join(bad))
-    print(f"{passed} passed, {len(bad)} failed")
-    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """What is in a bucket is in the folder: names, attributes and bytes, before and after they change elsewhere."""
 
 import concurrent.futures
+import ctypes
 import errno
 import hashlib
 import mmap
 import os
 import random
 import stat
+import struct
 import threading
 import time
 from functools import partial
@@ -202,6 +204,36 @@ def test_large_folders(s3, bucket, mounted):
     assert sorted(os.listdir(root / "large")) == [key[6:] for key in keys]
     for key in keys:
         assert (root / key).read_text() == key
+
+
+def test_a_folder_is_read_from_any_place(s3, bucket, mounted):
+    """As seekdir(3) does, back and forth, by replies that hold a few names."""
+    for number in range(200):
+        put(s3, bucket, f"d/{number:03}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    folder = os.open(mounted.folder / "d", os.O_RDONLY | os.O_DIRECTORY)
+
+    def names_from(place):
+        os.lseek(folder, place, os.SEEK_SET)
+        buffer = ctypes.create_string_buffer(1024)
+        size = libc.getdents64(folder, buffer, len(buffer))
+        assert size >= 0, (place, os.strerror(ctypes.get_errno()))
+        found, at = [], 0
+        while at < size:
+            _, after, length, _ = struct.unpack_from("=QqHB", buffer, at)
+            found.append((place, buffer.raw[at + 19 : at + length].rstrip(b"\0")))
+            place, at = after, at + length
+        return found, place
+
+    places, place = [], 0
+    while (told := names_from(place))[0]:
+        places += told[0]
+        place = told[1]
+    assert len(places) == 202
+    random.Random(7).shuffle(places)
+    for place, name in places:
+        assert names_from(place)[0][0] == (place, name)
+    os.close(folder)
 
 
 def test_hidden_keys(s3, bucket, mounted):

@@ -56,7 +56,9 @@ def test_large_objects_are_not_copied(s3, bucket, mount, user):
             assert status_of(one)["reads"]["passthrough_opens"] >= 4
 
 
-def test_what_is_open_stays_what_it_was(s3, bucket, mount):
+def test_what_is_open_stays_what_it_was(s3, bucket, mount, user):
+    if user:
+        pytest.skip("the server's files are root's; what he did not fetch yet may be stale")
     first, second = noise(8 * MIB), noise(8 * MIB, 2)
     s3.put_object(Bucket=bucket, Key="a.bin", Body=first)
     one = mount(bucket, store_files=True)

@@ -7,10 +7,12 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 import time
 
+import mounts
 import pytest
 
 from weir_server import BINARY
@@ -260,6 +262,31 @@ def test_attributes_stay(mount, s3, bucket, root):
         assert os.readlink(folder / "link") == "a" and (folder / "link").read_bytes() == b"x"
         assert os.stat(folder / "d").st_mode & 0o7777 == 0o700
     assert s3.head_object(Bucket=bucket, Key="a")["Metadata"]["mode"] == str(0o100751)
+
+
+def test_extended_attributes_change_a_file(root):
+    (root / "a").write_bytes(b"x")
+    times = [(root / "a").stat().st_ctime_ns]
+    for change in (lambda: os.setxattr(root / "a", "user.x", b"1"), lambda: os.removexattr(root / "a", "user.x")):
+        time.sleep(0.01)
+        change()
+        times.append((root / "a").stat().st_ctime_ns)
+    assert times[0] < times[1] < times[2]
+
+
+def test_a_folder_with_set_group_id_gives_its_group(root):
+    (root / "d").mkdir()
+    group = os.getegid()
+    if os.geteuid() == 0:
+        group = mounts.NOBODY
+        os.chown(root / "d", 0, group)
+    os.chmod(root / "d", 0o2775)
+    (root / "d/e").mkdir()
+    (root / "d/f").write_bytes(b"x")
+    os.symlink("f", root / "d/l")
+    assert (root / "d/e").stat().st_mode & stat.S_ISGID
+    assert not (root / "d/f").stat().st_mode & stat.S_ISGID
+    assert {os.lstat(root / "d" / name).st_gid for name in "efl"} == {group}
 
 
 def test_what_others_changed_meanwhile_is_a_conflict(s3, bucket, root, get):
