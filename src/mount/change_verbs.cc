@@ -31,11 +31,12 @@ Result<void> FileSystem::change_attributes(NodeId id,
     }
     if (bytes) TRY_VOID(leave_to_passthrough(node));
     if (node.unlinked && !node.draft) return ground_.tree.set_attributes(id, changed.attributes);
-    TRY(const std::shared_ptr<Draft> draft, ground_.drafts.open(id));
+    TRY(const std::shared_ptr<Draft> draft, open_draft(id, call));
+    const bool committed = !draft->changed();
     Result<void> done = bytes ? draft->truncate(*bytes) : Result<void>();
     if (done) draft->change_metadata(change);
-    // Whoever has it open for writing commits it.
-    if (done && !open_files_.any_commits(id)) done = ground_.drafts.flush(id, call);
+    // Whoever writes it commits it with his close(2). That may be over: his release comes later.
+    if (done && (committed || !open_files_.any_commits(id))) done = ground_.drafts.flush(id, call);
     ground_.drafts.close(id);
     return done;
 }

@@ -59,6 +59,7 @@ Result<std::shared_ptr<Draft>> Drafts::open(NodeId node) {
 
 Result<std::shared_ptr<Draft>> Drafts::begin(NodeId id) {
     TRY(const NodeInfo node, environs_.tree.node(id));
+    if (!node.attributes_known) return fail(Code::would_block);
     TRY(const std::string path, environs_.tree.path(id));
     std::optional<ObjectVersion> base;
     if (!node.version.etag.empty()) base = node.version;

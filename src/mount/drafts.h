@@ -59,8 +59,8 @@ class Drafts {
     void on_settled(Settled call) { on_settled_ = std::move(call); }
 
     // Each open of a node that writes, or that reads what is being written, has its close(). A node
-    // that nobody writes yet begins from the version that the tree has. Once, what failed since it
-    // was closed.
+    // that nobody writes yet begins from the version that the tree has: would_block where its
+    // attributes are guesses. Once, what failed since it was closed.
     Result<std::shared_ptr<Draft>> open(NodeId node) EXCLUDES(mutex_);
     // Of a file that was just made, open.
     Result<std::shared_ptr<Draft>> open_new(const NodeInfo& node, DraftStart start)

@@ -185,6 +185,8 @@ class FileSystem {
     void count_release(NodeId node, OpenMode mode) EXCLUDES(modes_mutex_);
 
     // write_verbs.cc
+    // Once its attributes are known.
+    Result<std::shared_ptr<Draft>> open_draft(NodeId id, const client::Call& call);
     Result<Opened> open_to_write(const NodeInfo& node, int flags, const client::Call& call);
     Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft,
                                bool commits);

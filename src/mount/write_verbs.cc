@@ -36,9 +36,22 @@ Opened FileSystem::count_cached(NodeId id) {
     return {.keep_cache = true};
 }
 
-Result<Opened> FileSystem::open_to_write(const NodeInfo& node, int flags, const client::Call&) {
+Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::Call& call) {
+    constexpr int attempts_max = 10;
+    for (int attempt = 0;; ++attempt) {
+        Result<std::shared_ptr<Draft>> draft = ground_.drafts.open(id);
+        if (draft || draft.error().code() != Code::would_block) return draft;
+        // The journal told of it meanwhile, without its attributes.
+        if (attempt == attempts_max) return fail(Code::slow_down, "it changes all the time");
+        TRY(NodeInfo node, ground_.tree.node(id));
+        TRY_VOID(ground_.listing.with_attributes(std::move(node), call));
+    }
+}
+
+Result<Opened> FileSystem::open_to_write(const NodeInfo& node, int flags,
+                                         const client::Call& call) {
     TRY_VOID(leave_to_passthrough(node));
-    TRY(std::shared_ptr<Draft> draft, ground_.drafts.open(node.id));
+    TRY(std::shared_ptr<Draft> draft, open_draft(node.id, call));
     if ((flags & O_TRUNC) != 0 && draft->size_bytes() > 0)
         if (const Result<void> cut = draft->truncate(0); !cut) {
             ground_.drafts.close(node.id);

@@ -89,9 +89,14 @@ def pytest_pyfunc_call(pyfuncitem):
     with os.fdopen(reading) as pipe:
         problem = pipe.read()
     _, status = os.waitpid(child, 0)
+    if problem.startswith(SKIPPED):
+        pytest.skip(problem.removeprefix(SKIPPED))
     if problem or status:
         pytest.fail(problem or f"the test's process ended with {status}", pytrace=False)
     return True
+
+
+SKIPPED = "skipped: "
 
 
 def run_as(user, item, arguments):
@@ -104,6 +109,8 @@ def run_as(user, item, arguments):
         os.setresuid(user, user, user)
         os.environ["HOME"] = str(item.funcargs["tmp_path"])
         item.obj(**arguments)
+    except pytest.skip.Exception as skipped:
+        return SKIPPED + str(skipped)
     except BaseException:  # of any kind: the parent tells it
         return traceback.format_exc()
     finally:

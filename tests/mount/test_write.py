@@ -413,6 +413,21 @@ def test_trees_are_copied(tmp_path, mount, bucket, mounted, how):
     assert os.listdir(mounted.folder) == []
 
 
+def test_times_that_are_set_after_closing_stay(root, s3, bucket):
+    """As rsync does it, while the journal tells of each step."""
+    for i in range(600):
+        temporary, final, at = root / f".file{i}.x", root / f"file{i}", 1_300_000_000_000_000_000 + i * 1_000_000_007
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.write(descriptor, b"x" * i)
+        os.close(descriptor)
+        os.utime(temporary, ns=(at, at))
+        os.chmod(temporary, 0o644)
+        os.rename(temporary, final)
+        assert os.stat(final).st_mtime_ns == at, i
+        if i % 50 == 0:
+            assert s3.head_object(Bucket=bucket, Key=f"file{i}")["Metadata"]["mtime"] == f"{at // 10**9}.{at % 10**9:09}", i
+
+
 def test_git(root, user):
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "safe.directory=*", "-C", root / "repo"]
     (root / "repo").mkdir()
