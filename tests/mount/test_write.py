@@ -530,12 +530,16 @@ def test_a_dead_endpoint_is_an_error_and_its_return_none(own_server, mount):
     mounted.kill()
     server.listen = f"127.0.0.1:{server.port}"
     server.start()
-    assert s3.get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first"
-    mounted.options.append("--recover")
-    mounted.start()
-    assert path.read_bytes() == b"first and second"
-    assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
-    mounted.stop()  # here, where a process of another user may have started it
+    try:
+        assert s3.get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first"
+        mounted.options.append("--recover")
+        mounted.start()
+        assert path.read_bytes() == b"first and second"
+        assert server.client().get_object(Bucket="dead-end", Key="file")["Body"].read() == b"first and second"
+    finally:
+        # By whoever started it: as nobody that is a child of the fixtures' process.
+        mounted.stop()
+        server.stop()
 
 
 def test_a_full_cache_is_an_error(mount, s3, bucket):
