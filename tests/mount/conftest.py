@@ -1,6 +1,8 @@
 """A server, buckets and mounts. A test that takes `mounted` runs as root and as nobody; needs root and /dev/fuse."""
 
 import os
+import shutil
+import stat
 import traceback
 
 import mounts
@@ -54,6 +56,11 @@ def bucket(s3):
 def user(request, tmp_path):
     if request.param == "root":
         return None
+    if os.stat("/dev/fuse").st_mode & 0o006 != 0o006:
+        pytest.skip("only root may open /dev/fuse")
+    program = shutil.which("fusermount3")
+    if not program or not os.stat(program).st_mode & stat.S_ISUID:
+        pytest.skip("there is no fusermount3 that is set-uid")
     # pytest's own folders are for root alone.
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_mode & 0o777 == 0o700:
