@@ -17,6 +17,7 @@ bool BlockingPool::submit(std::function<void()> work) {
     } catch (const std::system_error&) {
         // No more threads for us: those that run will get to it, if there are any.
         if (!threads_.empty()) return true;
+        work = std::move(queue_.back());
         queue_.pop_back();
         return false;
     }
@@ -32,10 +33,12 @@ void BlockingPool::run() {
             --idle_;
         }
         if (queue_.empty()) return;
-        const std::function<void()> work = std::move(queue_.front());
+        std::function<void()> work = std::move(queue_.front());
         queue_.pop_front();
         mutex_.unlock();
         work();
+        // What it owns may lock as it goes.
+        work = nullptr;
         mutex_.lock();
     }
 }

@@ -30,10 +30,11 @@ class DraftUploads : public DraftRig {
     }
     // Fails once, at the first request that holds the words, and counts what was sent till then.
     void fail_at(Draft& file, FaultProxy::Fault fault) {
-        net::Interrupt interrupt;
-        fault.then = [&] { interrupt.interrupt(); };
+        // The proxy's thread may still be in interrupt() when all is over here.
+        const auto interrupt = std::make_shared<net::Interrupt>();
+        fault.then = [interrupt] { interrupt->interrupt(); };
         proxy.set(std::move(fault));
-        EXPECT_EQ(file.commit({.interrupt = &interrupt, .timeout = {}}).error().code(),
+        EXPECT_EQ(file.commit({.interrupt = interrupt.get(), .timeout = {}}).error().code(),
                   Code::cancelled);
         proxy.pass_all();
         EXPECT_TRUE(file.changed());
@@ -143,13 +144,13 @@ TEST_F(DraftUploads, ACopyWhoseReplyWasLostIsFound) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
     ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
-    net::Interrupt interrupt;
-    proxy.set({.words = "?renameObject", .answer = no_rename, .then = [&] {
-                   proxy.set({.words = "x-amz-copy-source", .done = true, .then = [&] {
-                                  interrupt.interrupt();
+    const auto interrupt = std::make_shared<net::Interrupt>();
+    proxy.set({.words = "?renameObject", .answer = no_rename, .then = [&, interrupt] {
+                   proxy.set({.words = "x-amz-copy-source", .done = true, .then = [&, interrupt] {
+                                  interrupt->interrupt();
                               }});
                }});
-    EXPECT_FALSE(file.commit({.interrupt = &interrupt, .timeout = {}}));
+    EXPECT_FALSE(file.commit({.interrupt = interrupt.get(), .timeout = {}}));
     proxy.set({.words = "?renameObject", .answer = no_rename});
     sent = file.parts_sent();
     commit(file);
