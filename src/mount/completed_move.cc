@@ -2,61 +2,25 @@
 
 #include <utility>
 
+#include "mount/object_move.h"
+
 namespace weir::mount {
 namespace {
 
-// The names of RenameObject where a store has none.
-bool has_no_rename(const Error& error) {
-    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
-           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
+MoveGround of(const DraftGround& ground) {
+    return {.client = ground.client,
+            .transfers = ground.transfers,
+            .bucket = ground.bucket,
+            .log = ground.log};
 }
 
-// Of a condition, or of a source that is gone.
-bool refused(const Error& error) {
-    return error.code() == Code::precondition_failed || error.code() == Code::no_such_key;
-}
-
-// After a copy. The file is where it belongs, so that a failure is none of the file's.
-void remove_source(const DraftGround& ground, const CompletedMove& move, const client::Call& call) {
-    const Result<bool> there = is_there(ground, move.from, move.object.etag, call);
-    if (there && !*there) return;
-    const Result<client::DeleteObjectReply> removed =
-        there ? ground.client.delete_object({.bucket = ground.bucket,
-                                             .key = move.from,
-                                             .version_id = {},
-                                             .if_match = move.object.etag},
-                                            call)
-              : fail(there.error());
-    if (!removed && !refused(removed.error()))
-        ground.log.warn("{} is written, and a copy of it is left at {}: {}", move.to, move.from,
-                        removed.error().describe());
-}
-
-Result<PartUploader::Completed> rename_or_copy(const DraftGround& ground, const CompletedMove& move,
-                                               const client::Call& call) {
-    const Result<void> renamed = ground.client.rename_object({.bucket = ground.bucket,
-                                                              .key = move.to,
-                                                              .source_key = move.from,
-                                                              .source_if_match = move.object.etag,
-                                                              .conditions = move.conditions},
-                                                             call);
-    PartUploader::Completed moved = move.object;
-    moved.version_id.clear();  // that of the old name
-    if (renamed) return moved;
-    if (!has_no_rename(renamed.error())) return fail(renamed.error());
-    TRY(client::UploadReply copied, ground.transfers.copy({.bucket = ground.bucket,
-                                                           .key = move.to,
-                                                           .source_bucket = ground.bucket,
-                                                           .source_key = move.from,
-                                                           .source_version_id = {},
-                                                           .source_if_match = move.object.etag,
-                                                           .replace_headers = {},
-                                                           .conditions = move.conditions},
-                                                          {}, call));
-    remove_source(ground, move, call);
-    moved.etag = std::move(copied.etag);
-    moved.version_id = std::move(copied.version_id);
-    return moved;
+ObjectMove of(const CompletedMove& move) {
+    return {.from = move.from,
+            .to = move.to,
+            .object = {.etag = move.object.etag,
+                       .version_id = move.object.version_id,
+                       .bytes = move.object.bytes},
+            .conditions = move.conditions};
 }
 
 // An earlier try came through, and its reply was lost.
@@ -80,22 +44,23 @@ Result<std::optional<PartUploader::Completed>> moved_before(const DraftGround& g
 
 Result<bool> is_there(const DraftGround& ground, const std::string& key, const std::string& etag,
                       const client::Call& call) {
-    const Result<client::ObjectInfo> found = ground.client.head_object(
-        {.bucket = ground.bucket, .key = key, .version_id = {}, .if_match = etag}, call);
-    if (!found && refused(found.error())) return false;
-    if (!found) return fail(found.error());
-    return true;
+    return is_there(of(ground), key, etag, call);
 }
 
 Result<std::optional<PartUploader::Completed>> move_completed(const DraftGround& ground,
                                                               const CompletedMove& move,
                                                               const client::Call& call) {
-    Result<PartUploader::Completed> moved = rename_or_copy(ground, move, call);
-    if (moved) return *std::move(moved);
-    if (!refused(moved.error())) return fail(moved.error());
+    Result<ObjectVersion> moved = move_object(of(ground), of(move), call);
+    if (moved) {
+        PartUploader::Completed done = move.object;
+        done.etag = std::move(moved->etag);
+        done.version_id = std::move(moved->version_id);
+        return done;
+    }
+    if (!move_refused(moved.error())) return fail(moved.error());
     TRY(std::optional<PartUploader::Completed> before, moved_before(ground, move, call));
     if (before) {
-        remove_source(ground, move, call);
+        remove_source(of(ground), of(move), call);
         return before;
     }
     TRY(const bool there, is_there(ground, move.from, move.object.etag, call));

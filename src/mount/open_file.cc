@@ -9,6 +9,9 @@ Result<FileHandle> OpenFiles::add(OpenFile file) {
     if (files_.size() >= files_max_)
         return fail(Code::slow_down, "too many files are open on this mount");
     const FileHandle handle = next_++;
+    Uses& uses = uses_[file.node];
+    ++uses.opens;
+    uses.commits += file.commits ? 1 : 0;
     files_.emplace(handle, std::move(file));
     return handle;
 }
@@ -24,11 +27,15 @@ Result<OpenFile> OpenFiles::take(FileHandle handle) {
     const MutexLock lock(mutex_);
     auto file = files_.extract(handle);
     if (file.empty()) return fail(Code::io_error, "no open file has this handle");
+    const auto uses = uses_.find(file.mapped().node);
+    uses->second.commits -= file.mapped().commits ? 1 : 0;
+    if (--uses->second.opens == 0) uses_.erase(uses);
     return std::move(file.mapped());
 }
 
 void OpenFiles::set_content(NodeId node, const std::shared_ptr<Content>& content) {
     const MutexLock lock(mutex_);
+    if (!uses_.contains(node)) return;
     for (auto& [handle, file] : files_)
         if (file.node == node && file.content) file.content = content;
 }
@@ -40,16 +47,13 @@ std::size_t OpenFiles::count() const {
 
 bool OpenFiles::any_of(NodeId node) const {
     const MutexLock lock(mutex_);
-    for (const auto& [handle, file] : files_)
-        if (file.node == node) return true;
-    return false;
+    return uses_.contains(node);
 }
 
 bool OpenFiles::any_commits(NodeId node) const {
     const MutexLock lock(mutex_);
-    for (const auto& [handle, file] : files_)
-        if (file.node == node && file.commits) return true;
-    return false;
+    const auto uses = uses_.find(node);
+    return uses != uses_.end() && uses->second.commits > 0;
 }
 
 }  // namespace weir::mount

@@ -57,9 +57,16 @@ class OpenFiles {
     bool any_commits(NodeId node) const EXCLUDES(mutex_);
 
   private:
+    // Of one node.
+    struct Uses {
+        std::size_t opens = 0;
+        std::size_t commits = 0;
+    };
+
     const std::size_t files_max_;
     mutable Mutex mutex_;
     std::unordered_map<FileHandle, OpenFile> files_ GUARDED_BY(mutex_);
+    std::unordered_map<NodeId, Uses> uses_ GUARDED_BY(mutex_);
     FileHandle next_ GUARDED_BY(mutex_) = 1;
 };
 

@@ -7,16 +7,10 @@
 
 #include "mount/draft_description.h"
 #include "mount/file_system.h"
+#include "mount/object_move.h"
 
 namespace weir::mount {
 namespace {
-
-// What a store says that has no RenameObject, or none of a prefix.
-bool has_no_rename(const Error& error) {
-    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
-           error.code() == Code::invalid_request || error.code() == Code::invalid_argument ||
-           error.code() == Code::no_such_key;
-}
 
 // While a rename goes on in the store.
 class Moving {
@@ -131,33 +125,15 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
 Result<ObjectVersion> FileSystem::move_object(const Renaming& renaming,
                                               const ObjectVersion& version,
                                               const client::Call& call) {
-    const std::string& bucket = ground_.store.bucket;
-    const client::WriteConditions conditions{.if_absent = !renaming.replaces};
-    const Result<void> renamed =
-        ground_.store.client.rename_object({.bucket = bucket,
-                                            .key = renaming.to_key,
-                                            .source_key = renaming.key,
-                                            .source_if_match = version.etag,
-                                            .conditions = conditions},
-                                           call);
-    ObjectVersion moved{.etag = version.etag, .bytes = version.bytes};
-    if (renamed) return moved;
-    if (renamed.error().code() == Code::no_such_key || !has_no_rename(renamed.error()))
-        return fail(renamed.error());
-    TRY(client::UploadReply copied, ground_.transfers.copy({.bucket = bucket,
-                                                            .key = renaming.to_key,
-                                                            .source_bucket = bucket,
-                                                            .source_key = renaming.key,
-                                                            .source_version_id = {},
-                                                            .source_if_match = version.etag,
-                                                            .replace_headers = {},
-                                                            .conditions = conditions},
-                                                           {}, call));
-    TRY_VOID(ground_.store.client.delete_object(
-        {.bucket = bucket, .key = renaming.key, .version_id = {}, .if_match = {}}, call));
-    moved.etag = std::move(copied.etag);
-    moved.version_id = std::move(copied.version_id);
-    return moved;
+    return mount::move_object({.client = ground_.store.client,
+                               .transfers = ground_.transfers,
+                               .bucket = ground_.store.bucket,
+                               .log = ground_.log},
+                              {.from = renaming.key,
+                               .to = renaming.to_key,
+                               .object = version,
+                               .conditions = {.if_absent = !renaming.replaces}},
+                              call);
 }
 
 Result<void> FileSystem::rename_folder(const Renaming& renaming, const client::Call& call) {
@@ -193,7 +169,10 @@ Result<void> FileSystem::move_folder(const Renaming& renaming, const client::Cal
                                                                      .conditions = {},
                                                                      .of_prefix = true},
                                                                     call);
-    if (renamed || !has_no_rename(renamed.error())) return renamed;
+    if (renamed) return renamed;
+    // Of a folder that is no more than names beneath it nothing may be there.
+    const bool nothing = renamed.error().code() == Code::no_such_key;
+    if (!nothing && !has_no_rename(renamed.error())) return renamed;
     // Any other store: an empty folder is one object; for the rest mv(1) copies.
     TRY(const client::ListObjectsReply keys,
         ground_.store.client.list_objects({.bucket = bucket, .prefix = from, .max_keys = 2}, call));

@@ -1,0 +1,67 @@
+#include "mount/object_move.h"
+
+#include <utility>
+
+namespace weir::mount {
+
+bool has_no_rename(const Error& error) {
+    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
+           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
+}
+
+bool move_refused(const Error& error) {
+    return error.code() == Code::precondition_failed || error.code() == Code::no_such_key;
+}
+
+Result<bool> is_there(const MoveGround& ground, const std::string& key, const std::string& etag,
+                      const client::Call& call) {
+    const Result<client::ObjectInfo> found = ground.client.head_object(
+        {.bucket = ground.bucket, .key = key, .version_id = {}, .if_match = etag}, call);
+    if (!found && move_refused(found.error())) return false;
+    if (!found) return fail(found.error());
+    return true;
+}
+
+void remove_source(const MoveGround& ground, const ObjectMove& move, const client::Call& call) {
+    const Result<bool> there = is_there(ground, move.from, move.object.etag, call);
+    if (there && !*there) return;
+    const Result<client::DeleteObjectReply> removed =
+        there ? ground.client.delete_object({.bucket = ground.bucket,
+                                             .key = move.from,
+                                             .version_id = {},
+                                             .if_match = move.object.etag},
+                                            call)
+              : fail(there.error());
+    if (!removed && !move_refused(removed.error()))
+        ground.log.warn("{} is written, and a copy of it is left at {}: {}", move.to, move.from,
+                        removed.error().describe());
+}
+
+Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& move,
+                                  const client::Call& call) {
+    const Result<void> renamed = ground.client.rename_object({.bucket = ground.bucket,
+                                                              .key = move.to,
+                                                              .source_key = move.from,
+                                                              .source_if_match = move.object.etag,
+                                                              .conditions = move.conditions},
+                                                             call);
+    // The version id was that of the old name.
+    ObjectVersion moved{.etag = move.object.etag, .bytes = move.object.bytes};
+    if (renamed) return moved;
+    if (!has_no_rename(renamed.error())) return fail(renamed.error());
+    TRY(client::UploadReply copied, ground.transfers.copy({.bucket = ground.bucket,
+                                                           .key = move.to,
+                                                           .source_bucket = ground.bucket,
+                                                           .source_key = move.from,
+                                                           .source_version_id = {},
+                                                           .source_if_match = move.object.etag,
+                                                           .replace_headers = {},
+                                                           .conditions = move.conditions},
+                                                          {}, call));
+    remove_source(ground, move, call);
+    moved.etag = std::move(copied.etag);
+    moved.version_id = std::move(copied.version_id);
+    return moved;
+}
+
+}  // namespace weir::mount
