@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+
+#include "base/number.h"
 
 namespace weir::cli {
 namespace {
@@ -13,11 +14,7 @@ namespace {
 std::optional<std::uint32_t> id_in(const char* name) {
     const char* value = std::getenv(name);
     const std::string_view text = value == nullptr ? "" : value;
-    std::uint32_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return id;
+    return parse_number<std::uint32_t>(text);
 }
 
 }  // namespace

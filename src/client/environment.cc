@@ -3,8 +3,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <vector>
+
+#include "base/number.h"
 
 namespace weir::client {
 namespace {
@@ -16,15 +17,6 @@ std::string home_of(uid_t user) {
     if (::getpwuid_r(user, &entry, memory.data(), memory.size(), &found) != 0 || found == nullptr)
         return "";
     return entry.pw_dir;
-}
-
-// Of the person who called sudo, if one did.
-std::optional<uid_t> sudo_user(std::string_view text) {
-    uid_t user = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), user);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return user;
 }
 
 }  // namespace
@@ -41,7 +33,7 @@ Environment Environment::of_process() {
         if (name == "SUDO_UID") sudo = value;
         if (name.starts_with("AWS_")) environment.variables.emplace(name, value);
     }
-    const std::optional<uid_t> user = ::geteuid() == 0 ? sudo_user(sudo) : std::nullopt;
+    const std::optional<uid_t> user = ::geteuid() == 0 ? parse_number<uid_t>(sudo) : std::nullopt;
     environment.home = user ? home_of(*user) : std::string(home);
     if (environment.home.empty()) environment.home = home_of(::getuid());
     return environment;

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "s3/proto/model_time.h"
 #include "s3/proto/request_view.h"
 #include "s3/proto/uri.h"
@@ -21,15 +21,7 @@ std::unexpected<Error> not_what_was_asked(std::string_view what) {
     return fail(Code::invalid_encoding, fmt::format("the server's reply is no {}", what));
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
-std::uint64_t number_or_zero(std::string_view text) { return number(text).value_or(0); }
+std::uint64_t number_or_zero(std::string_view text) { return parse_number(text).value_or(0); }
 
 UnixNanos time_of(std::string_view text) { return s3::parse_date(text).value_or(0); }
 
@@ -114,8 +106,8 @@ std::optional<LocalBlob> parse_local_blob(std::string_view text) {
         const std::string_view name = field.substr(0, equals);
         const std::string_view value = field.substr(std::min(equals + 1, field.size()));
         if (name == "boot") blob.boot_id = value;
-        if (name == "device") device = number(value);
-        if (name == "inode") inode = number(value);
+        if (name == "device") device = parse_number(value);
+        if (name == "inode") inode = parse_number(value);
         if (name == "path") blob.path = s3::percent_decode(value, false).value_or("");
     }
     if (blob.boot_id.empty() || !blob.path.starts_with('/') || !device || !inode)
@@ -152,9 +144,9 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
     const std::size_t dash = text.find('-'), slash = text.find('/');
     if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
         return std::nullopt;
-    const auto first = number(text.substr(0, dash)),
-               last = number(text.substr(dash + 1, slash - dash - 1)),
-               total = number(text.substr(slash + 1));
+    const auto first = parse_number(text.substr(0, dash)),
+               last = parse_number(text.substr(dash + 1, slash - dash - 1)),
+               total = parse_number(text.substr(slash + 1));
     if (!first || !last || !total || *first > *last || *last >= *total) return std::nullopt;
     return ContentRange{.first = *first, .last = *last, .total = *total};
 }

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/number.h"
 
 namespace weir::mount {
 namespace {
@@ -13,19 +12,10 @@ namespace {
 constexpr std::string_view mode_name = "mode";
 constexpr std::string_view uid_name = "uid";
 constexpr std::string_view gid_name = "gid";
-constexpr std::string_view mtime_name = "mtime";
 constexpr std::string_view ctime_name = "ctime";
 constexpr std::string_view xattr_prefix = "weir-xattr-";
 constexpr std::string_view base32_digits = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::uint16_t permission_bits = 07777;
-
-template <typename Number>
-std::optional<Number> parse(std::string_view text, int base = 10) {
-    Number number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
 
 std::string_view find(const Metadata& metadata, std::string_view name) {
     const auto found = metadata.find(std::string(name));
@@ -34,7 +24,7 @@ std::string_view find(const Metadata& metadata, std::string_view name) {
 
 // s3fs writes it in decimal, rclone in octal with a zero before it.
 std::optional<std::uint32_t> parse_mode(std::string_view text) {
-    return parse<std::uint32_t>(text, text.starts_with('0') ? 8 : 10);
+    return parse_number<std::uint32_t>(text, text.starts_with('0') ? 8 : 10);
 }
 
 void read_xattrs(const Metadata& metadata, Xattrs& xattrs) {
@@ -47,7 +37,7 @@ void read_xattrs(const Metadata& metadata, Xattrs& xattrs) {
 }
 
 bool is_ours(std::string_view name) {
-    return name == mode_name || name == uid_name || name == gid_name || name == mtime_name ||
+    return name == mode_name || name == uid_name || name == gid_name || name == mtime_metadata ||
            name == ctime_name || name.starts_with(xattr_prefix);
 }
 
@@ -75,9 +65,9 @@ Attributes attributes_of(const Metadata& metadata, Kind kind, UnixNanos last_mod
     if (kind == Kind::file && mode && (*mode & S_IFMT) == S_IFLNK) kind = Kind::symlink;
     Attributes attributes = defaults.of(kind, last_modified);
     if (mode) attributes.permissions = static_cast<std::uint16_t>(*mode & permission_bits);
-    attributes.uid = parse<std::uint32_t>(find(metadata, uid_name)).value_or(attributes.uid);
-    attributes.gid = parse<std::uint32_t>(find(metadata, gid_name)).value_or(attributes.gid);
-    attributes.mtime = parse_time(find(metadata, mtime_name)).value_or(attributes.mtime);
+    attributes.uid = parse_number<std::uint32_t>(find(metadata, uid_name)).value_or(attributes.uid);
+    attributes.gid = parse_number<std::uint32_t>(find(metadata, gid_name)).value_or(attributes.gid);
+    attributes.mtime = parse_time(find(metadata, mtime_metadata)).value_or(attributes.mtime);
     attributes.ctime = parse_time(find(metadata, ctime_name)).value_or(attributes.ctime);
     read_xattrs(metadata, attributes.xattrs);
     return attributes;
@@ -90,7 +80,7 @@ Result<Metadata> metadata_of(const Attributes& attributes, const Metadata& other
     metadata[std::string(mode_name)] = fmt::format("{}", attributes.mode());
     metadata[std::string(uid_name)] = fmt::format("{}", attributes.uid);
     metadata[std::string(gid_name)] = fmt::format("{}", attributes.gid);
-    metadata[std::string(mtime_name)] = format_time(attributes.mtime);
+    metadata[mtime_metadata] = format_time(attributes.mtime);
     if (attributes.ctime != 0) metadata[std::string(ctime_name)] = format_time(attributes.ctime);
     for (const auto& [name, value] : attributes.xattrs)
         metadata[xattr_to_metadata_name(name)] = base64_encode(value);
@@ -106,17 +96,17 @@ std::string format_time(UnixNanos time) {
 }
 
 std::optional<UnixNanos> parse_time(std::string_view text) {
+    constexpr std::uint64_t seconds_max = 9'223'372'035;  // signed nanoseconds end here
+    constexpr std::size_t nano_digits = 9;
     const std::size_t dot = text.find('.');
-    const auto seconds = parse<std::uint64_t>(text.substr(0, dot));
-    if (!seconds || *seconds >= UINT64_MAX / nanos_per_second) return std::nullopt;
-    UnixNanos nanos = *seconds * nanos_per_second;
-    if (dot == std::string_view::npos) return nanos;
+    const auto seconds = parse_number(text.substr(0, dot));
+    if (!seconds || *seconds > seconds_max) return std::nullopt;
+    if (dot == std::string_view::npos) return *seconds * nanos_per_second;
     std::string fraction(text.substr(dot + 1));
-    if (fraction.empty()) return std::nullopt;
-    fraction.resize(9, '0');  // what is finer than a nanosecond is cut off
-    const auto parsed = parse<std::uint64_t>(fraction);
-    if (!parsed) return std::nullopt;
-    return nanos + *parsed;
+    if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string::npos)
+        return std::nullopt;
+    fraction.resize(nano_digits, '0');  // what is finer than a nanosecond is cut off
+    return *seconds * nanos_per_second + parse_number(fraction).value_or(0);
 }
 
 std::string xattr_to_metadata_name(std::string_view name) {

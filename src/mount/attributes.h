@@ -62,6 +62,8 @@ Attributes attributes_of(const Metadata& metadata, Kind kind, UnixNanos last_mod
 // bound of user_metadata_bytes_max.
 Result<Metadata> metadata_of(const Attributes& attributes, const Metadata& other = {});
 
+// The metadata of a file's time, as rclone and s3fs have it, too.
+inline constexpr const char* mtime_metadata = "mtime";
 // Of one time, "1700000000.123456789", and back; nullopt for what is none.
 std::string format_time(UnixNanos time);
 std::optional<UnixNanos> parse_time(std::string_view text);

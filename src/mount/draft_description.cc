@@ -1,8 +1,9 @@
 #include "mount/draft_description.h"
 
-#include <charconv>
 #include <string_view>
 #include <utility>
+
+#include "base/number.h"
 
 namespace weir::mount {
 namespace {
@@ -10,13 +11,6 @@ namespace {
 constexpr std::string_view metadata_prefix = "meta-";
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 // One name, and where its value is kept while it is read.
 Result<void> read_field(DraftDescription& description, ObjectVersion& base, const std::string& name,
@@ -34,7 +28,7 @@ Result<void> read_field(DraftDescription& description, ObjectVersion& base, cons
     if (name == "replaces") description.replaces = true;
     if (name == "headers-unknown") description.metadata.headers_known = false;
     if (name != "base-bytes" && name != "base-valid-bytes") return {};
-    const std::optional<std::uint64_t> bytes = number(value);
+    const std::optional<std::uint64_t> bytes = parse_number(value);
     if (!bytes) return fail(Code::corrupt, "a written file's description has a size that is none");
     (name == "base-bytes" ? base.bytes : description.base_valid_bytes) = *bytes;
     return {};

@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "cli/s3/file_time.h"
 #include "cli/s3/location.h"
 #include "cli/s3/target_file.h"
+#include "mount/attributes.h"
 
 namespace weir::cli {
 namespace {
@@ -58,9 +58,9 @@ Result<void> write_all(int descriptor, std::span<const std::byte> bytes) {
 // What --mtime kept, or when the object was written.
 UnixNanos time_for_file(const client::ObjectInfo& object, bool keep_mtime,
                         const std::optional<Entry>& listed) {
-    const auto kept = object.headers.metadata.find(mtime_metadata);
+    const auto kept = object.headers.metadata.find(mount::mtime_metadata);
     if (keep_mtime && kept != object.headers.metadata.end())
-        if (const auto time = parse_file_time(kept->second)) return *time;
+        if (const auto time = mount::parse_time(kept->second)) return *time;
     // A listing tells it finer than a reply's head.
     return listed ? listed->modified : object.last_modified;
 }
@@ -84,7 +84,7 @@ Result<client::ObjectHeaders> Mover::headers(int descriptor) const {
     const UnixNanos time =
         static_cast<UnixNanos>(std::max<time_t>(found.st_mtim.tv_sec, 0)) * nanos_per_second +
         static_cast<UnixNanos>(found.st_mtim.tv_nsec);
-    headers.metadata.try_emplace(mtime_metadata, format_file_time(time));
+    headers.metadata.try_emplace(mount::mtime_metadata, mount::format_time(time));
     return headers;
 }
 

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "cli/s3/file_time.h"
 #include "cli/s3/local_name.h"
 #include "cli/s3/name_filter.h"
+#include "mount/attributes.h"
 
 namespace weir::cli {
 namespace {
@@ -50,12 +50,12 @@ TEST(LocalName, IsBelowItsFolder) {
 
 TEST(FileTime, ComesBack) {
     for (const UnixNanos time : {UnixNanos{0}, UnixNanos{1}, UnixNanos{1'700'000'000'123'456'789}})
-        EXPECT_EQ(parse_file_time(format_file_time(time)), time);
-    EXPECT_EQ(parse_file_time("1600000000"), 1'600'000'000 * nanos_per_second);
-    EXPECT_EQ(parse_file_time("1.5"), 1'500'000'000U);
-    EXPECT_EQ(parse_file_time("1.1234567891"), 1'123'456'789U);
+        EXPECT_EQ(mount::parse_time(mount::format_time(time)), time);
+    EXPECT_EQ(mount::parse_time("1600000000"), 1'600'000'000 * nanos_per_second);
+    EXPECT_EQ(mount::parse_time("1.5"), 1'500'000'000U);
+    EXPECT_EQ(mount::parse_time("1.1234567891"), 1'123'456'789U);
     for (const char* bad : {"", ".", "1.", ".5", "-1", "1e9", "1.-5", "1 ", "99999999999999999999"})
-        EXPECT_FALSE(parse_file_time(bad)) << bad;
+        EXPECT_FALSE(mount::parse_time(bad)) << bad;
 }
 
 }  // namespace
