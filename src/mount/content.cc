@@ -156,7 +156,11 @@ Result<int> Content::descriptor() const {
     return entry_->descriptor();
 }
 
-Result<void> Content::look(std::optional<std::uint64_t>* crc64nvme, const client::Call& call) {
+Result<void> Content::look(const client::Call& call) {
+    {
+        const MutexLock lock(mutex_);
+        if (looked_) return {};
+    }
     const bool for_blob = store_.reads_files && bytes() > small_bytes_max;
     const client::GetObjectRequest about = request({});
     TRY(const client::ObjectInfo object, store_.client.head_object({.bucket = about.bucket,
@@ -166,7 +170,11 @@ Result<void> Content::look(std::optional<std::uint64_t>* crc64nvme, const client
                                                                     .if_none_match = {},
                                                                     .locate_blob = for_blob},
                                                                    call));
-    *crc64nvme = object.crc64nvme;
+    {
+        const MutexLock lock(mutex_);
+        looked_ = true;
+        crc64nvme_ = object.crc64nvme;
+    }
     if (!object.blob || object.bytes != bytes()) return {};
     const std::optional<uid_t> owner = listener_of(store_.client.endpoint().port);
     const int blob = owner ? open_local_blob(*object.blob, bytes(), *owner) : -1;
@@ -177,13 +185,8 @@ Result<void> Content::look(std::optional<std::uint64_t>* crc64nvme, const client
 
 void Content::look_for_blob(const client::Call& call) {
     if (!store_.reads_files || bytes() <= small_bytes_max || complete()) return;
-    {
-        const MutexLock lock(mutex_);
-        if (std::exchange(looked_for_blob_, true)) return;
-    }
     // If that fails the bytes are fetched, and what is wrong is told then.
-    std::optional<std::uint64_t> unused;
-    static_cast<void>(look(&unused, call));
+    static_cast<void>(look(call));
 }
 
 Result<void> Content::read_blob(int blob, std::uint64_t offset, std::span<std::byte> out) {
@@ -240,8 +243,12 @@ Result<void> Content::fetch_all(const client::Call& call) {
 
 Result<void> Content::learn_checksum(cache::Cache& cache, const client::Call& call) {
     if (!entry_ || complete()) return {};
+    TRY_VOID(look(call));
     std::optional<std::uint64_t> crc64nvme;
-    TRY_VOID(look(&crc64nvme, call));
+    {
+        const MutexLock lock(mutex_);
+        crc64nvme = crc64nvme_;
+    }
     if (crc64nvme) TRY_VOID(cache.entry(entry_->identity(), crc64nvme));
     return {};
 }

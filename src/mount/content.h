@@ -80,9 +80,9 @@ class Content {
     // What is missing, as asked anew for each GET; by version id once the object is another.
     Result<void> get(const std::function<cache::ByteRange()>& missing,
                      const client::PieceSink& sink, const client::Call& call);
-    // HEAD: the checksum of the whole, if the store has it; and its file, if it may be read here.
-    Result<void> look(std::optional<std::uint64_t>* crc64nvme, const client::Call& call)
-        EXCLUDES(mutex_);
+    // HEAD, once: the checksum of the whole, if the store has it; and its file, if that may be read
+    // here.
+    Result<void> look(const client::Call& call) EXCLUDES(mutex_);
     static Result<void> read_blob(int blob, std::uint64_t offset, std::span<std::byte> out);
     Result<bool> find_version(const std::string& asked_id, const client::Call& call)
         EXCLUDES(mutex_);
@@ -94,8 +94,9 @@ class Content {
     mutable Mutex mutex_;
     std::string key_ GUARDED_BY(mutex_);
     std::string version_id_ GUARDED_BY(mutex_);  // empty: the current one, if it still is that
-    bool looked_for_blob_ GUARDED_BY(mutex_) = false;
-    std::atomic<int> blob_ = -1;  // set once
+    bool looked_ GUARDED_BY(mutex_) = false;
+    std::optional<std::uint64_t> crc64nvme_ GUARDED_BY(mutex_) = {};  // that the store told then
+    std::atomic<int> blob_ = -1;                                      // set once
 };
 
 // The Content of each node that somebody has open or fetches; each once.

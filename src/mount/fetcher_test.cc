@@ -60,15 +60,6 @@ class FetcherTest : public ::testing::Test {
         fetcher->opened(node, *contents->of(node));
     }
     void close(const std::string& name) { fetcher->closed(look_up(name).id); }
-    static bool eventually(const std::function<bool()>& check) {
-        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-        while (!check()) {
-            if (std::chrono::steady_clock::now() > until) return false;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-        return true;
-    }
-
     StoreRig& rig = StoreRig::shared();
     MountLimits limits;
     const Store store{

@@ -64,14 +64,6 @@ class Sessions : public ::testing::Test {
         const Result<void> ended = served.get();
         EXPECT_TRUE(ended) << ended.error().describe();
     }
-    static bool eventually(const std::function<bool()>& check) {
-        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-        while (!check()) {
-            if (std::chrono::steady_clock::now() > until) return false;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-        return true;
-    }
     static std::string mounts() {
         std::ifstream file("/proc/self/mountinfo");
         return {std::istreambuf_iterator<char>(file), {}};

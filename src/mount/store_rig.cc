@@ -145,4 +145,13 @@ client::ObjectInfo StoreRig::head(const std::string& bucket, const std::string& 
     return head.value_or(client::ObjectInfo{});
 }
 
+bool eventually(const std::function<bool()>& check) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!check()) {
+        if (std::chrono::steady_clock::now() > until) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+}
+
 }  // namespace weir::mount

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -60,5 +61,8 @@ class StoreRig {
     std::unique_ptr<client::Transfers> transfers_;
     unsigned buckets_ = 0;
 };
+
+// Whether it becomes true, within a minute.
+bool eventually(const std::function<bool()>& check);
 
 }  // namespace weir::mount
