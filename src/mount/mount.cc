@@ -14,6 +14,7 @@
 #include "io/blocking_pool.h"
 #include "mount/changes.h"
 #include "mount/content.h"
+#include "mount/deadline.h"
 #include "mount/drafts.h"
 #include "mount/fetcher.h"
 #include "mount/file_system.h"
@@ -67,45 +68,6 @@ SessionOptions session_options(const MountOptions& options, const Store& store) 
             .passthrough = options.passthrough,
             .no_exec = options.no_exec};
 }
-
-// Calls, once, when the time is over; not after it is gone.
-class Deadline {
-  public:
-    Deadline(std::chrono::milliseconds time, std::function<void()> call)
-        : until_(std::chrono::steady_clock::now() + time),
-          call_(std::move(call)),
-          thread_([this] { wait(); }) {}
-    ~Deadline() {
-        {
-            const MutexLock lock(mutex_);
-            gone_ = true;
-            changed_.notify_all();
-        }
-        thread_.join();
-    }
-    Deadline(const Deadline&) = delete;
-    Deadline& operator=(const Deadline&) = delete;
-
-  private:
-    void wait() {
-        const MutexLock lock(mutex_);
-        while (!gone_) {
-            const auto left = until_ - std::chrono::steady_clock::now();
-            if (left.count() <= 0) {
-                call_();
-                return;
-            }
-            changed_.wait_for(mutex_, std::chrono::ceil<std::chrono::milliseconds>(left));
-        }
-    }
-
-    const std::chrono::steady_clock::time_point until_;
-    const std::function<void()> call_;
-    Mutex mutex_;
-    ConditionVariable changed_;
-    bool gone_ GUARDED_BY(mutex_) = false;
-    std::thread thread_;  // the last
-};
 
 }  // namespace
 
