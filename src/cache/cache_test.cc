@@ -309,12 +309,22 @@ TEST(Cache, ADamagedIndexIsMadeAnewByWhoeverIsAlone) {
 
 TEST(Cache, AcceptsOnlyAFolderOfItsOwn) {
     const CacheRig rig;
-    ASSERT_EQ(::chmod(rig.path.c_str(), 0755), 0);
+    const auto mode_of = [](const std::filesystem::path& path) {
+        struct stat status{};
+        EXPECT_EQ(::stat(path.c_str(), &status), 0);
+        return status.st_mode & 0777U;
+    };
     const auto open = [&](const CacheOptions& options) {
         const auto cache = Cache::open(options, rig.clock, *rig.log);
         return cache ? Code::internal_error : cache.error().code();
     };
+    // An empty one that somebody made for it is closed to others.
+    ASSERT_EQ(::chmod(rig.path.c_str(), 0755), 0);
+    EXPECT_EQ(open(rig.options()), Code::internal_error);
+    EXPECT_EQ(mode_of(rig.path), 0700U);
+    ASSERT_EQ(::chmod(rig.path.c_str(), 0755), 0);
     EXPECT_EQ(open(rig.options()), Code::access_denied);
+    EXPECT_EQ(mode_of(rig.path), 0755U);
     ASSERT_EQ(::chmod(rig.path.c_str(), 0700), 0);
     if (::geteuid() == 0) {
         ASSERT_EQ(::chown(rig.path.c_str(), 12345, 12345), 0);
@@ -327,9 +337,7 @@ TEST(Cache, AcceptsOnlyAFolderOfItsOwn) {
     options = rig.options();
     options.path += "/made/with/its/parents";
     EXPECT_EQ(open(options), Code::internal_error);
-    struct stat status{};
-    ASSERT_EQ(::stat(options.path.c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 0777, 0700U);
+    EXPECT_EQ(mode_of(options.path), 0700U);
     std::filesystem::create_symlink(options.path, rig.path / "link");
     options.path = rig.path / "link";
     EXPECT_NE(open(options), Code::internal_error);

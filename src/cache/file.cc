@@ -122,10 +122,21 @@ Result<Folder> Folder::open_root(const std::string& path) {
         return fail(Code::access_denied,
                     fmt::format("{} belongs to user {}, not to this one: name another folder", path,
                                 status.st_uid));
-    if ((status.st_mode & 077) != 0)
-        return fail(Code::access_denied,
-                    fmt::format("others may use {}: run chmod 700 on it", path));
-    return Folder(std::move(fd), path);
+    Folder folder(std::move(fd), path);
+    if ((status.st_mode & 077) != 0) TRY_VOID(folder.close_to_others());
+    return folder;
+}
+
+Result<void> Folder::close_to_others() const {
+    // One that somebody made for this. What is in another is not known to be the cache's.
+    TRY(std::vector<std::string> held, names());
+    if (held.empty()) {
+        if (::fchmod(fd_.get(), folder_mode) != 0) return failed("chmod of", path_);
+        // Nobody came first.
+        TRY(held, names());
+    }
+    if (held.empty()) return {};
+    return fail(Code::access_denied, fmt::format("others may use {}: run chmod 700 on it", path_));
 }
 
 Result<Folder> Folder::open_folder(const std::string& name, bool make) const {

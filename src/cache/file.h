@@ -84,8 +84,8 @@ class File {
 
 class Folder {
   public:
-    // Made, with its parents, if it is missing: mode 0700. access_denied if it is another user's,
-    // or others may look into it.
+    // Made, with its parents, if it is missing: mode 0700, which an empty one is given, too.
+    // access_denied if it is another user's, or others may look into what it holds.
     static Result<Folder> open_root(const std::string& path);
 
     // not_found; made if that is asked for.
@@ -109,6 +109,7 @@ class Folder {
   private:
     Folder(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
     Result<File> open_with(const std::string& name, int flags) const;
+    Result<void> close_to_others() const;
     std::string path_of(const std::string& name) const { return path_ + "/" + name; }
 
     Descriptor fd_;
