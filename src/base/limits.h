@@ -189,7 +189,12 @@ struct MountLimits {
     std::uint64_t kept_bytes = 32 * MiB;  // behind the reader of a file too large for the cache
     std::size_t streams_max = 16;         // readers of one file that are told apart
     std::uint64_t small_file_bytes_max = 1 * MiB;
-    std::size_t small_files_ahead = 128;           // of a folder whose files are read in turn
+    std::size_t small_files_ahead = 128;  // of a folder whose files are read in turn
+    // What was fetched is in memory until the cache has it: files up to this size, of so much
+    // together; past it they go straight to the cache.
+    std::uint64_t held_file_bytes_max = 256 * KiB;
+    std::uint64_t held_files_bytes_max = 32 * MiB;
+    std::uint64_t held_files_drain_ms = 2'000;     // at the end; what is left is fetched again
     std::uint64_t archive_head_bytes = 1 * MiB;    // of .pt, .pth, .bin and .ckpt comes first,
     std::uint64_t archive_tail_bytes = 256 * KiB;  // and so much of their ends
     std::uint64_t complete_wait_ms = 2'000;        // that an open waits for the last of a file

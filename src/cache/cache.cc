@@ -118,7 +118,11 @@ Cache::Cache(std::unique_ptr<Parts> parts, const Clock& clock, Log& log)
               .index = &*parts_->index,
               .clock = &clock,
               .log = &log,
-              .completed = [this](const std::shared_ptr<Entry>& entry) { syncer_.add(entry); }},
+              .completed =
+                  [this](const std::shared_ptr<Entry>& entry) {
+                      // One block is compared sooner than synced.
+                      if (entry->size_bytes() > entry->block_bytes()) syncer_.add(entry);
+                  }},
       opener_(ground_, parts_->options.block_bytes,
               parts_->options.boot_id ? *parts_->options.boot_id : this_boot()),
       forget_at_(forget_at_least),
@@ -147,6 +151,8 @@ Result<std::shared_ptr<Entry>> Cache::entry(const ObjectIdentity& identity,
         if (again || !entry->dropped()) return fail(fits.error());
     }
 }
+
+bool Cache::has(const std::string& id) const { return parts_->shelf->has(id); }
 
 std::shared_ptr<Entry> Cache::open_already(const std::string& id) {
     const MutexLock lock(mutex_);

@@ -9,10 +9,10 @@
 //     TRY_VOID(entry->wait(range, deadline));                 // what others fetch
 //     TRY_VOID(entry->read(offset, bytes));
 //
-// Durability: nothing is synced while it is filled. When an entry is complete a thread of the
-// cache's own syncs it; until then it outlasts the end of any process, and after a power cut it is
-// compared block by block before it is used. What is written (WriteFile) is durable when sync()
-// returns.
+// Durability: nothing is synced while it is filled. When an entry of several blocks is complete a
+// thread of the cache's own syncs it; until then, and with one block, it outlasts the end of any
+// process, and after a power cut it is compared block by block before it is used. What is written
+// (WriteFile) is durable when sync() returns.
 //
 // Opened after the last fork(2): a child would share its locks.
 //
@@ -77,6 +77,9 @@ class Cache {
     Result<std::shared_ptr<Entry>> entry(const ObjectIdentity& identity,
                                          std::optional<std::uint64_t> crc64nvme = std::nullopt)
         EXCLUDES(mutex_);
+
+    // There is one of that name (entry_id()), which nobody looked into.
+    bool has(const std::string& id) const;
 
     Result<std::unique_ptr<WriteFile>> create_write(WriteInfo info);
     // What processes that ended left behind, and one of it.

@@ -158,6 +158,7 @@ Result<File> Folder::open_with(const std::string& name, int flags) const {
     if (fd.get() < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
         return fail(Code::corrupt, fmt::format("{} is not a file", path_of(name)));
     if (fd.get() < 0) return failed("opening", path_of(name));
+    if ((flags & O_EXCL) != 0) return File(std::move(fd), path_of(name));  // made just now
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) return failed("fstat of", path_of(name));
     if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
@@ -170,8 +171,15 @@ Result<File> Folder::open_or_create(const std::string& name) const {
     return open_with(name, O_CREAT);
 }
 Result<File> Folder::create(const std::string& name) const {
+    Result<File> made = open_with(name, O_CREAT | O_EXCL);
+    if (made || !has(name)) return made;
     TRY_VOID(remove(name));
     return open_with(name, O_CREAT | O_EXCL);
+}
+
+bool Folder::has(const std::string& path) const {
+    struct stat status{};
+    return ::fstatat(fd_.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<bool> Folder::remove(const std::string& name) const {

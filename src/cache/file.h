@@ -96,6 +96,8 @@ class Folder {
     Result<File> open_or_create(const std::string& name) const;
     // Whatever was called so before is gone.
     Result<File> create(const std::string& name) const;
+    // False where that cannot be told, too.
+    bool has(const std::string& path) const;
     // False if there was none.
     Result<bool> remove(const std::string& name) const;
     // Replaces what is there.

@@ -52,6 +52,10 @@ Result<Folder> Shelf::folder_of(const std::string& id, bool make) const {
     return root_->open_folder(id.substr(0, folder_digits), make);
 }
 
+bool Shelf::has(const std::string& id) const {
+    return root_->has(id.substr(0, folder_digits) + "/" + state_name(id));
+}
+
 Result<EntryFiles> Shelf::open(const std::string& id) const {
     TRY(const Folder folder, folder_of(id, false));
     TRY(File state, folder.open(state_name(id)));

@@ -45,6 +45,8 @@ class Shelf {
   public:
     Shelf(const Folder& root, const Index& index) : root_(&root), index_(&index) {}
 
+    // There is one of that name, or half of one; not locked.
+    bool has(const std::string& id) const;
     // Called with the name locked. not_found; corrupt if the two files are not one entry's.
     Result<EntryFiles> open(const std::string& id) const;
     // Called with the name locked: empty, of the object's size. Replaces what was there.

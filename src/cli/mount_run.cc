@@ -30,6 +30,8 @@
 namespace weir::cli {
 namespace {
 
+constexpr rlim_t descriptors_max = 131'072;  // that are asked for: twice the opens of a mount
+
 // Blocks, in every thread made from here on, the signals that end a mount.
 sigset_t block_signals() {
     sigset_t set{};
@@ -76,10 +78,14 @@ class Watch {
     std::thread thread_;  // the last
 };
 
-// Connections, open files and cache entries hold descriptors.
+// Connections, open files and cache entries hold descriptors. Root may have more than the system
+// gives everybody.
 void raise_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t most = std::max(limit.rlim_max, descriptors_max);
+    const rlimit more{.rlim_cur = most, .rlim_max = most};
+    if (::setrlimit(RLIMIT_NOFILE, &more) == 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }

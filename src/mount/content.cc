@@ -30,11 +30,10 @@ bool changed(const Error& error) {
 
 }  // namespace
 
-Content::Content(const Store& store, std::string key, ObjectVersion version,
-                 std::shared_ptr<cache::Entry> entry)
+Content::Content(const Store& store, std::string key, ObjectVersion version, Place place)
     : store_(store),
       version_(std::move(version)),
-      entry_(std::move(entry)),
+      place_(std::move(place)),
       key_(std::move(key)),
       version_id_(version_.version_id) {}
 
@@ -48,13 +47,10 @@ void Content::set_key(std::string key) {
     key_ = std::move(key);
 }
 
-client::GetObjectRequest Content::request(cache::ByteRange range) const {
+client::GetObjectRequest Content::request() const {
     const MutexLock lock(mutex_);
-    return {.bucket = store_.bucket,
-            .key = key_,
-            .version_id = version_id_,
-            .if_match = version_.etag,
-            .range = client::ByteSpan{range.offset, range.length}};
+    return {
+        .bucket = store_.bucket, .key = key_, .version_id = version_id_, .if_match = version_.etag};
 }
 
 // The version that was opened, among those that the store keeps; false if it is not there, or is
@@ -83,13 +79,11 @@ Result<bool> Content::find_version(const std::string& asked_id, const client::Ca
     }
 }
 
-Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
-                          const client::PieceSink& sink, const client::Call& call) {
+Result<client::GetObjectReply> Content::get(const Ask& ask, const client::Call& call) {
     for (bool again = true;; again = false) {
-        const client::GetObjectRequest asked = request(missing());
-        const Result<client::GetObjectReply> reply = store_.client.get_object(asked, sink, call);
-        if (reply) return {};
-        if (!changed(reply.error())) return std::unexpected(reply.error());
+        const client::GetObjectRequest asked = request();
+        Result<client::GetObjectReply> reply = ask(asked);
+        if (reply || !changed(reply.error())) return reply;
         if (again) {
             const Result<bool> found = find_version(asked.version_id, call);
             if (found && *found) continue;
@@ -99,12 +93,43 @@ Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
     }
 }
 
+Result<void> Content::get(const std::function<cache::ByteRange()>& missing,
+                          const client::PieceSink& sink, const client::Call& call) {
+    const Ask ask = [&](client::GetObjectRequest request) {
+        const cache::ByteRange range = missing();
+        request.range = client::ByteSpan{range.offset, range.length};
+        return store_.client.get_object(request, sink, call);
+    };
+    const Result<client::GetObjectReply> reply = get(ask, call);
+    if (!reply) return fail(reply.error());
+    return {};
+}
+
+Result<std::uint64_t> Content::fetch_small(const client::Call& call) {
+    const SmallFile::Fetch fetch =
+        [&](std::span<std::byte> out) -> Result<std::optional<std::uint64_t>> {
+        const Ask ask = [&](const client::GetObjectRequest& request) {
+            return store_.client.get_object(request, client::Destination{.memory = out}, call);
+        };
+        TRY(const client::GetObjectReply reply, get(ask, call));
+        if (reply.bytes != out.size())
+            return fail(Code::corrupt, fmt::format("s3://{}/{} came with {} bytes, not {}",
+                                                   store_.bucket, key(), reply.bytes, out.size()));
+        return reply.object.crc64nvme;
+    };
+    TRY(const bool fetched, place_.small->fetch(fetch, call.interrupt));
+    if (!fetched) return 0;
+    place_.smalls->keep(place_.small);
+    return bytes();
+}
+
 Result<std::uint64_t> Content::fetch(cache::ByteRange range, const client::Call& call) {
-    if (!entry_) return fail(Code::no_space);
     if (blob_.load() >= 0) return 0U;
+    if (place_.small) return fetch_small(call);
+    if (!place_.entry) return fail(Code::no_space);
     std::uint64_t fetched = 0;
     while (true) {
-        TRY(std::optional<cache::Claim> claim, entry_->claim(range));
+        TRY(std::optional<cache::Claim> claim, place_.entry->claim(range));
         if (!claim) return fetched;
         fetched += claim->range().length;
         const auto fill = [&](std::uint64_t, std::span<const std::byte> piece) {
@@ -119,14 +144,14 @@ Result<void> Content::read_cached(std::uint64_t offset, std::span<std::byte> out
                                   const client::Call& call) {
     const cache::ByteRange range{offset, out.size()};
     while (true) {
-        const Result<void> there = entry_->read(offset, out);
+        const Result<void> there = place_.entry->read(offset, out);
         if (there || there.error().code() != Code::would_block) return there;
         TRY_VOID(fetch(range, call));
         while (true) {
             if (call.interrupt != nullptr && call.interrupt->interrupted())
                 return fail(Code::cancelled);
             const Result<void> waited =
-                entry_->wait(range, std::chrono::steady_clock::now() + wait_slice);
+                place_.entry->wait(range, std::chrono::steady_clock::now() + wait_slice);
             if (waited) break;
             if (waited.error().code() == Code::would_block) break;  // nobody fetches it any more
             if (waited.error().code() != Code::timeout) return waited;
@@ -152,8 +177,8 @@ Content::~Content() {
 
 Result<int> Content::descriptor() const {
     if (const int blob = blob_.load(); blob >= 0) return blob;
-    if (!entry_) return fail(Code::no_space);
-    return entry_->descriptor();
+    if (!place_.entry) return fail(Code::no_space);
+    return place_.entry->descriptor();
 }
 
 Result<void> Content::look(const client::Call& call) {
@@ -162,7 +187,7 @@ Result<void> Content::look(const client::Call& call) {
         if (looked_) return {};
     }
     const bool for_blob = store_.reads_files && bytes() > small_bytes_max;
-    const client::GetObjectRequest about = request({});
+    const client::GetObjectRequest about = request();
     TRY(const client::ObjectInfo object, store_.client.head_object({.bucket = about.bucket,
                                                                     .key = about.key,
                                                                     .version_id = about.version_id,
@@ -211,7 +236,14 @@ Result<std::size_t> Content::read(std::uint64_t offset, std::span<std::byte> out
         TRY_VOID(read_blob(blob, offset, out));
         return out.size();
     }
-    if (entry_) {
+    if (place_.small) {
+        TRY_VOID(fetch_small(call));
+        std::ranges::copy(
+            place_.small->bytes().subspan(static_cast<std::size_t>(offset), out.size()),
+            out.begin());
+        return out.size();
+    }
+    if (place_.entry) {
         const Result<void> read = read_cached(offset, out, call);
         if (read) return out.size();
         if (read.error().code() != Code::no_space) return std::unexpected(read.error());
@@ -224,11 +256,12 @@ Result<void> Content::fetch_all(const client::Call& call) {
     std::byte last{};
     if (bytes() == 0 || blob_.load() >= 0) return {};
     TRY_VOID(fetch({0, bytes()}, call));
+    if (place_.small) return {};
     while (!complete()) {
         // What others fetch.
         if (dropped()) return fail(Code::corrupt);
         const Result<void> waited =
-            entry_->wait({0, bytes()}, std::chrono::steady_clock::now() + wait_slice);
+            place_.entry->wait({0, bytes()}, std::chrono::steady_clock::now() + wait_slice);
         const Code code = waited ? Code::timeout : waited.error().code();
         if (code == Code::would_block) {
             TRY_VOID(fetch({0, bytes()}, call));
@@ -238,40 +271,43 @@ Result<void> Content::fetch_all(const client::Call& call) {
         if (call.interrupt != nullptr && call.interrupt->interrupted())
             return fail(Code::cancelled);
     }
-    return entry_->read(bytes() - 1, {&last, 1});
+    return place_.entry->read(bytes() - 1, {&last, 1});
 }
 
 Result<void> Content::learn_checksum(cache::Cache& cache, const client::Call& call) {
-    if (!entry_ || complete()) return {};
+    if (!place_.entry || complete()) return {};
     TRY_VOID(look(call));
     std::optional<std::uint64_t> crc64nvme;
     {
         const MutexLock lock(mutex_);
         crc64nvme = crc64nvme_;
     }
-    if (crc64nvme) TRY_VOID(cache.entry(entry_->identity(), crc64nvme));
+    if (crc64nvme) TRY_VOID(cache.entry(place_.entry->identity(), crc64nvme));
+    return {};
+}
+
+Content::Place Contents::place(const cache::ObjectIdentity& identity) const {
+    if (identity.size_bytes == 0) return {};
+    if (std::shared_ptr<SmallFile> small = smalls_.of(identity))
+        return {.small = std::move(small), .smalls = &smalls_};
+    Result<std::shared_ptr<cache::Entry>> entry = cache_.entry(identity);
+    if (entry) return {.entry = *std::move(entry)};
+    if (entry.error().code() != Code::no_space)
+        log_.warn("s3://{}/{} is read without the cache: {}", identity.bucket, identity.key,
+                  entry.error().describe());
     return {};
 }
 
 std::shared_ptr<Content> Contents::make(const std::string& key,
                                         const ObjectVersion& version) const {
-    std::shared_ptr<cache::Entry> entry;
-    if (version.bytes > 0) {
-        // A version id would make two entries of what a listing told and what HEAD told.
-        Result<std::shared_ptr<cache::Entry>> made =
-            cache_.entry({.endpoint = store_.client.endpoint().url(),
-                          .bucket = store_.bucket,
-                          .key = key,
-                          .etag = version.etag,
-                          .version_id = {},
-                          .size_bytes = version.bytes});
-        if (made)
-            entry = *std::move(made);
-        else if (made.error().code() != Code::no_space)
-            log_.warn("s3://{}/{} is read without the cache: {}", store_.bucket, key,
-                      made.error().describe());
-    }
-    return std::make_shared<Content>(store_, key, version, std::move(entry));
+    // A version id would make two entries of what a listing told and what HEAD told.
+    return std::make_shared<Content>(store_, key, version,
+                                     place({.endpoint = store_.client.endpoint().url(),
+                                            .bucket = store_.bucket,
+                                            .key = key,
+                                            .etag = version.etag,
+                                            .version_id = {},
+                                            .size_bytes = version.bytes}));
 }
 
 std::function<Result<void>(std::uint64_t, std::span<std::byte>)> Contents::reader(
@@ -326,7 +362,7 @@ void Contents::moved(const std::string& from, const std::string& to) {
 
 Contents::Given Contents::keep(const std::shared_ptr<Content>& content) {
     Given given;
-    if (!content->entry() || content->bytes() > recent_file_bytes_max) return given;
+    if (!content->keeps() || content->bytes() > recent_file_bytes_max) return given;
     recent_.push_back(content);
     recent_bytes_ += content->bytes();
     // The cache cannot evict what is held.

@@ -104,7 +104,7 @@ Result<void> Fetcher::look_up(FetchTask& task) {
     const MutexLock lock(mutex_);
     if (task.sibling && !claim(node) && !content->complete())
         return fail(Code::no_space, "the cache has no room for it until others were read");
-    task.end = content->entry() ? content->bytes() : 0;
+    task.end = content->keeps() ? content->bytes() : 0;
     if (content->complete()) note_complete(node.id);
     task.content = std::move(content);
     changed_.notify_all();
@@ -176,7 +176,7 @@ void Fetcher::add_siblings(NodeId folder, const std::vector<std::string>& names)
 }
 
 void Fetcher::opened(const NodeInfo& node, const std::shared_ptr<Content>& content) {
-    if (!content->entry()) return;
+    if (!content->keeps()) return;
     const std::uint64_t share = whole_bytes_max();
     const MutexLock lock(mutex_);
     if (stopped_) return;
@@ -185,13 +185,13 @@ void Fetcher::opened(const NodeInfo& node, const std::shared_ptr<Content>& conte
     const bool small = content->bytes() <= limits_.small_file_bytes_max;
     if (weights)
         claims_.insert_or_assign(node.id, Claim{.folder = node.parent, .bytes = content->bytes()});
-    if (!content->complete()) {
+    if (!content->complete() && content->entry()) {
         const auto at = reading_.try_emplace(
             node.id,
             Reading{.streams = Streams(limits_, content->bytes(), cache_.usage().bytes_max),
                     .oversized = !fits});
         if (weights) at.first->second.whole = sweep(node, content);
-    } else if (small) {
+    } else if (small && content->complete()) {
         note_complete(node.id);
     } else if (weights) {
         add_siblings(node.parent, numbered_siblings(node.name));

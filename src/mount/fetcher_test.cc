@@ -38,6 +38,7 @@ class FetcherTest : public ::testing::Test {
     ~FetcherTest() override {
         fetcher.reset();
         contents.reset();
+        small_files.reset();
         cache.reset();
         std::filesystem::remove_all(base);
     }
@@ -46,7 +47,8 @@ class FetcherTest : public ::testing::Test {
         rig.put(store.bucket, key, std::string(static_cast<std::size_t>(bytes), 'x'));
     }
     void start() {
-        contents = std::make_unique<Contents>(store, tree, *cache, rig.log());
+        small_files = std::make_unique<SmallFiles>(*cache, limits, rig.log());
+        contents = std::make_unique<Contents>(store, tree, *cache, *small_files, rig.log());
         fetcher = std::make_unique<Fetcher>(*contents, listing, *cache, limits, rig.log());
     }
     NodeInfo look_up(const std::string& name) {
@@ -71,6 +73,7 @@ class FetcherTest : public ::testing::Test {
     Listing listing{store, tree, freshness, defaults, kernel, rig.log()};
     std::filesystem::path base;
     std::unique_ptr<cache::Cache> cache;
+    std::unique_ptr<SmallFiles> small_files;
     std::unique_ptr<Contents> contents;
     std::unique_ptr<Fetcher> fetcher;
 };

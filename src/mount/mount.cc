@@ -97,6 +97,7 @@ struct Mount::State {
     std::unique_ptr<Session> session;
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Listing> listing;
+    std::unique_ptr<SmallFiles> small_files;
     std::unique_ptr<Contents> contents;
     std::unique_ptr<Fetcher> fetcher;
     std::unique_ptr<DraftGround> draft_ground;
@@ -114,7 +115,8 @@ struct Mount::State {
 void Mount::State::wire_store() {
     tree = std::make_unique<Tree>(options.defaults.of(Kind::folder, environs.clock.now()),
                                   environs.limits.nodes_max);
-    contents = std::make_unique<Contents>(store, *tree, environs.cache, environs.log);
+    small_files = std::make_unique<SmallFiles>(environs.cache, environs.limits, environs.log);
+    contents = std::make_unique<Contents>(store, *tree, environs.cache, *small_files, environs.log);
     draft_ground = std::make_unique<DraftGround>(DraftGround{
         .client = store.client,
         .transfers = transfers,
@@ -202,6 +204,7 @@ Mount::~Mount() {
     state_->follower->stop();
     state_->fetcher->stop();
     state_->drafts->stop();
+    state_->small_files->stop();
     // The kernel's requests have ended: nobody calls what goes now.
 }
 
