@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import shutil
 import signal
 import statistics
 import sys
@@ -31,6 +30,7 @@ TENSOR_BYTES = 64 << 20
 GB = 1e9
 MIB = 1 << 20
 GET_THREADS = (8, 16)
+STORED_WITHIN_S = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,26 @@ def write(mount: Mount, bench: Bench) -> dict[str, float]:
 
 
 def create(mount: Mount, bench: Bench) -> dict[str, float]:
-    """A new folder each round."""
-    return mount.work("create", f"created-{mount.label}-{bench.round}", bench.files)
+    """A new folder each round. What a mount puts into the store later is there before the next one begins."""
+    folder = f"created-{mount.label}-{bench.round}"
+    done = mount.work("create", folder, bench.files)
+    if mount.of_bucket:
+        await_stored(bench, folder)
+    return done
+
+
+def await_stored(bench: Bench, folder: str) -> None:
+    """Until all of its files are objects."""
+    pages = bench.server.s3.get_paginator("list_objects_v2")
+    deadline = time.monotonic() + STORED_WITHIN_S
+    while True:
+        found = pages.paginate(Bucket=servers.BUCKET, Prefix=f"{folder}/file-")
+        count = sum(page["KeyCount"] for page in found)
+        if count == bench.files:
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{count} of {bench.files} files of {folder} are in the store")
+        time.sleep(0.5)
 
 
 def small(what: str) -> Callable[[Mount, Bench], dict[str, float]]:
@@ -190,10 +208,7 @@ def prepare(bench: Bench, every: list[Mount]) -> None:
         bench.server.s3.put_object(Bucket=servers.BUCKET, Key=f"small/{name}", Body=body)
     bench.puts_a_second = bench.files / (time.perf_counter() - begin)
     for mount in every:
-        if isinstance(mount, mounts.Local):
-            mount.start()
-            shutil.copy(bench.model, mount.folder / MODEL)
-            shutil.copytree(source, mount.folder / "small")
+        mount.place(bench.model, source)
 
 
 def shown(figures: list[dict[str, Any]], unit: str) -> str:
@@ -226,7 +241,7 @@ def print_table(results: dict[str, dict[str, list[dict[str, Any]]]], labels: lis
 def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mounts", default="local,weir,weir-user,weir-async,tigrisfs,rclone", help=", ".join(mounts.KNOWN))
+    parser.add_argument("--mounts", default=",".join(mounts.KNOWN), help="of these")
     parser.add_argument("--cases", default=",".join(case.name for case in CASES))
     parser.add_argument("--server", default="weir", help=f"{', '.join(servers.KNOWN)}, LABEL=PATH of a weir")
     parser.add_argument("--gb", type=float, default=2, help="of the model")

@@ -1,5 +1,5 @@
-"""What a bucket is mounted with: Weir as root and as a user, tigrisfs and rclone where they are installed, and a plain local
-folder beside them.
+"""What a bucket is mounted with: Weir as root and as a user, tigrisfs and rclone where they are installed; and beside them a
+local folder, and the same through bindfs, a plain FUSE file system.
 
 A program is looked for in $PEERS_BIN and on PATH. A mount is stopped by its process id and unmounted whatever happened.
 """
@@ -39,6 +39,7 @@ class Mount:
 
     program = ""
     program_of_its_own = True
+    of_bucket = True
     user: int | None = None
 
     def __init__(self, label: str, base: pathlib.Path, server: servers.Server, url: str | None = None) -> None:
@@ -59,6 +60,9 @@ class Mount:
     def command(self) -> list[Any]:
         """That stays in the foreground."""
         raise NotImplementedError
+
+    def place(self, model: pathlib.Path, small: pathlib.Path) -> None:
+        """Puts a file and a folder where it shows them, unless it shows the bucket."""
 
     def environment(self) -> dict[str, str]:
         """Keys, for all of them."""
@@ -131,11 +135,18 @@ class Local(Mount):
     """A folder of the disk that the caches are on."""
 
     program_of_its_own = False
+    of_bucket = False
 
     @classmethod
     def missing(cls) -> str | None:
         """It is always there."""
         return None
+
+    def place(self, model: pathlib.Path, small: pathlib.Path) -> None:
+        """Copies."""
+        self.start()
+        shutil.copy(model, self.folder)
+        shutil.copytree(small, self.folder / small.name)
 
     def start(self) -> None:
         """Makes it."""
@@ -147,6 +158,28 @@ class Local(Mount):
 
     def stop(self) -> None:
         """There is nothing to stop."""
+
+
+class PlainFuse(Mount):
+    """bindfs: a local folder through FUSE, cached by the kernel. What the kernel's part of FUSE can do, without a store."""
+
+    program = "bindfs"
+    of_bucket = False
+
+    @property
+    def source(self) -> pathlib.Path:
+        """What it shows."""
+        return self.base / "source"
+
+    def command(self) -> list[Any]:
+        """What the kernel has stays when a file is opened again."""
+        return [servers.binary("bindfs"), "-f", "-o", "kernel_cache", self.source, self.folder]
+
+    def place(self, model: pathlib.Path, small: pathlib.Path) -> None:
+        """Copies."""
+        self.source.mkdir(parents=True)
+        shutil.copy(model, self.source)
+        shutil.copytree(small, self.source / small.name)
 
 
 class Weir(Mount):
@@ -218,6 +251,7 @@ class Rclone(Mount):
 
 KNOWN: dict[str, type[Mount]] = {
     "local": Local,
+    "bindfs": PlainFuse,
     "weir": Weir,
     "weir-user": WeirUser,
     "weir-async": WeirAsync,

@@ -23,7 +23,8 @@ bool CommitQueue::add(NodeId node) {
         queue_.pop_back();
         return false;
     }
-    changed_.notify_one();
+    // Those who wait for the first to be due look again then.
+    if (queue_.size() == 1 || due() <= last_) changed_.notify_all();
     return true;
 }
 
@@ -55,8 +56,8 @@ void CommitQueue::stop() {
 }
 
 CommitQueue::Clock::time_point CommitQueue::due() const {
-    // Half full, it does not wait for the other half.
-    if (hurry_ || queue_.size() > bounds_.waiting_max / 2) return {};
+    // Nearly full, it does not wait for the rest.
+    if (hurry_ || queue_.size() > bounds_.waiting_max / 4 * 3) return {};
     return std::min(last_ + bounds_.quiet, queue_.front().since + bounds_.delay_max);
 }
 

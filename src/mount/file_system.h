@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/limits.h"
@@ -191,6 +192,10 @@ class FileSystem {
     Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft,
                                bool commits);
     Opened count_cached(NodeId node) EXCLUDES(modes_mutex_);
+    // Nobody has read it since it was made here, until settled().
+    void note_unread(NodeId node) EXCLUDES(modes_mutex_);
+    // The kernel's pages of it, if it has some.
+    void forget_pages(NodeId node) EXCLUDES(modes_mutex_);
     // stale where the kernel reads the file by itself: then its name is another node from now on,
     // which the kernel finds when it looks again, and the bytes that are read stay.
     Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
@@ -234,6 +239,8 @@ class FileSystem {
     std::atomic<std::uint64_t> hit_bytes_ = 0, missed_bytes_ = 0, passthrough_opens_ = 0;
     Mutex modes_mutex_;
     std::unordered_map<NodeId, KernelMode> modes_ GUARDED_BY(modes_mutex_);
+    // Drafts of which the kernel has no page: a notification less for each.
+    std::unordered_set<NodeId> unread_ GUARDED_BY(modes_mutex_);
 };
 
 }  // namespace weir::mount

@@ -49,13 +49,13 @@ Result<void> look_at_bucket(const Store& store) {
                                                        page.error().message())));
 }
 
-// Each file that waits for its commit holds a descriptor; half of them are for others.
+// Each file that waits for its commit holds a descriptor; a quarter of them is for others.
 DraftLimits limits_of_drafts() {
     DraftLimits limits;
     rlimit descriptors{};
     if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
         limits.closed_files_max =
-            std::min<std::size_t>(limits.closed_files_max, descriptors.rlim_cur / 2);
+            std::min<std::size_t>(limits.closed_files_max, descriptors.rlim_cur / 4 * 3);
     return limits;
 }
 

@@ -41,6 +41,7 @@ Result<Opened> FileSystem::open_to_read(const NodeInfo& node, int flags, const c
 
 Opened FileSystem::count_open(NodeId id, const Content& content) {
     const MutexLock lock(modes_mutex_);
+    unread_.erase(id);
     KernelMode& mode = modes_[id];
     // Handing a small file over, and taking it back, costs more than reading it once.
     const bool large = content.bytes() > ground_.limits.small_file_bytes_max;

@@ -33,7 +33,21 @@ Result<void> FileSystem::leave_to_passthrough(const NodeInfo& node) {
 Opened FileSystem::count_cached(NodeId id) {
     const MutexLock lock(modes_mutex_);
     ++modes_[id].cached;
+    unread_.erase(id);
     return {.keep_cache = true};
+}
+
+void FileSystem::note_unread(NodeId id) {
+    const MutexLock lock(modes_mutex_);
+    unread_.insert(id);
+}
+
+void FileSystem::forget_pages(NodeId id) {
+    {
+        const MutexLock lock(modes_mutex_);
+        if (unread_.contains(id)) return;
+    }
+    ground_.kernel.forget_pages(id, 0);
 }
 
 Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::Call& call) {
@@ -91,7 +105,9 @@ void FileSystem::settled(NodeId id, bool committed) {
     // Its node stayed, and its pages with it: those that were read before it was written, by who
     // still had the content before it, or by kernels before 6.6, which keep them beside direct
     // writes.
-    ground_.kernel.forget_pages(id, 0);
+    forget_pages(id);
+    const MutexLock lock(modes_mutex_);
+    unread_.erase(id);
 }
 
 // Those who have the one before open read what the node is now.
@@ -115,14 +131,14 @@ Result<void> FileSystem::flush(FileHandle handle, const client::Call& call) {
     if (!file.commits) return {};
     TRY_VOID(ground_.drafts.flush(file.node, call));
     // Whoever opens it now finds the Draft, and pages of before: see settled().
-    if (file.mode == OpenMode::uncounted) ground_.kernel.forget_pages(file.node, 0);
+    if (file.mode == OpenMode::uncounted) forget_pages(file.node);
     return {};
 }
 
 Result<void> FileSystem::fsync(FileHandle handle, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
     TRY_VOID(ground_.drafts.commit(file.node, call));
-    if (file.mode == OpenMode::uncounted) ground_.kernel.forget_pages(file.node, 0);
+    if (file.mode == OpenMode::uncounted) forget_pages(file.node);
     return {};
 }
 
