@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "cache/cache.h"
 #include "cli/mount_log.h"
 #include "cli/mount_person.h"
@@ -26,6 +27,7 @@
 #include "mount/budgets.h"
 #include "mount/mount.h"
 #include "mount/status.h"
+#include "net/interrupt.h"
 
 namespace weir::cli {
 namespace {
@@ -42,24 +44,32 @@ sigset_t block_signals() {
     return set;
 }
 
-// Takes the blocked signals on a thread of its own: the first SIGTERM or SIGINT calls `stop`,
-// another one ends the process as it would have. Calls `tick` now and then.
+// Takes the blocked signals on a thread of its own: the first SIGTERM or SIGINT stops what is going
+// on, another one ends the process as it would have. Calls `tick` now and then.
 class Watch {
   public:
-    Watch(const sigset_t& signals, std::function<void()> stop, std::function<void()> tick)
-        : signals_(signals),
-          stop_(std::move(stop)),
-          tick_(std::move(tick)),
-          thread_([this] { watch(); }) {}
-    ~Watch() {
-        ended_ = true;
-        thread_.join();
-    }
+    Watch(const sigset_t& signals, std::function<void()> tick)
+        : signals_(signals), tick_(std::move(tick)), thread_([this] { watch(); }) {}
+    ~Watch() { end(); }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
+    // Of what begins before there is a mount.
+    const net::Interrupt& signalled() const { return signalled_; }
+    // From now on that stops it, now if the signal came before.
+    void stop_by(std::function<void()> stop) EXCLUDES(mutex_) {
+        const MutexLock lock(mutex_);
+        stop_ = std::move(stop);
+        if (signalled_.interrupted()) stop_();
+    }
+    // No call comes from here any more.
+    void end() {
+        ended_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+
   private:
-    void watch() {
+    void watch() EXCLUDES(mutex_) {
         const timespec slice{.tv_sec = 0, .tv_nsec = 200'000'000};
         while (!ended_) {
             const int signal = ::sigtimedwait(&signals_, nullptr, &slice);
@@ -69,11 +79,16 @@ class Watch {
         if (ended_) return;
         for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, SIG_DFL);
         ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
-        stop_();
+        const MutexLock lock(mutex_);
+        signalled_.interrupt();
+        if (stop_) stop_();
     }
 
     const sigset_t signals_;
-    const std::function<void()> stop_, tick_;
+    const std::function<void()> tick_;
+    net::Interrupt signalled_;
+    Mutex mutex_;
+    std::function<void()> stop_ GUARDED_BY(mutex_);
     std::atomic<bool> ended_ = false;
     std::thread thread_;  // the last
 };
@@ -198,10 +213,17 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
                                                      .clock = clock,
                                                      .log = log}));
 
+    Watch watch(signals, [&] {
+        buffers.trim();
+        client->trim();
+    });
     TRY(const std::unique_ptr<mount::Mount> mount,
-        mount::Mount::start(
-            options_of(line, person),
-            {.client = *client, .cache = *cache, .limits = limits, .clock = clock, .log = log}));
+        mount::Mount::start(options_of(line, person), {.client = *client,
+                                                       .cache = *cache,
+                                                       .limits = limits,
+                                                       .clock = clock,
+                                                       .log = log,
+                                                       .ending = watch.signalled()}));
     const auto tell = [&, since = clock.now()] {
         mount::MountStatus now = mount->status();
         now.source = line.source_text;
@@ -215,17 +237,12 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
         start_status(line, person, tell, [&] { return mount->await_end(); }, log);
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
-    // The last that is made, since it calls on the others.
-    const Watch watch(
-        signals, [&] { mount->stop(); },
-        [&] {
-            buffers.trim();
-            client->trim();
-        });
+    watch.stop_by([&] { mount->stop(); });
     if (!mounted()) mount->stop();
-    TRY_VOID(mount->wait());
-    log.info("{} is unmounted", line.folder);
-    return {};
+    const Result<void> served = mount->wait();
+    watch.end();
+    if (served) log.info("{} is unmounted", line.folder);
+    return served;
 }
 
 }  // namespace weir::cli

@@ -83,7 +83,7 @@ struct Mount::State {
     void wire();
     // What is written is in the store, or kept for another process.
     void drain();
-    void recover() const;
+    Result<void> recover() const;
     // How long what goes on may still take; then it is cancelled.
     std::unique_ptr<Deadline> deadline(std::uint64_t timeout_ms);
 
@@ -168,16 +168,20 @@ void Mount::State::wire() {
                                                                         .log = environs.log});
 }
 
-void Mount::State::recover() const {
-    const Result<std::vector<Recovered>> all = recover_writes(*draft_ground, store.prefix);
+Result<void> Mount::State::recover() const {
+    const Result<std::vector<Recovered>> all =
+        recover_writes(*draft_ground, store.prefix, {.interrupt = &environs.ending});
     if (!all) environs.log.error("nothing is recovered: {}", all.error().describe());
-    if (!all) return;
+    if (!all) return {};
     for (const Recovered& one : *all)
         if (one.error)
             environs.log.error("{} ({} bytes, dirty/{}.data of the cache) is not recovered: {}",
                                one.key, one.bytes, one.id, one.error->describe());
         else
             environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
+    if (environs.ending.interrupted())
+        return fail(Code::cancelled, "a signal ended it; what is not recovered yet stays");
+    return {};
 }
 
 void Mount::State::drain() {
@@ -219,7 +223,7 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     auto state = std::make_unique<State>(std::move(options), environs, std::move(store));
     state->wire_store();
     // Before the kernel has a folder that nobody answers for yet.
-    if (state->options.recover) state->recover();
+    if (state->options.recover) TRY_VOID(state->recover());
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();

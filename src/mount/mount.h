@@ -49,6 +49,7 @@ class Mount {
         const MountLimits& limits;
         const Clock& clock;
         Log& log;
+        const net::Interrupt& ending;  // before it is mounted: start() fails with cancelled
     };
     static Result<std::unique_ptr<Mount>> start(MountOptions options, const Environs& environs);
     // Unmounts by force, if it is still mounted.

@@ -19,28 +19,29 @@ Result<std::uint64_t> crc_of(Draft& draft) {
 }
 
 // The process may have ended between the commit and its end.
-bool is_there(const DraftGround& ground, Draft& draft) {
+bool is_there(const DraftGround& ground, Draft& draft, const client::Call& call) {
     const Result<client::ObjectInfo> object =
-        ground.client.head_object({.bucket = ground.bucket, .key = draft.key()});
+        ground.client.head_object({.bucket = ground.bucket, .key = draft.key()}, call);
     if (!object || object->bytes != draft.size_bytes() || !object->crc64nvme) return false;
     const Result<std::uint64_t> crc = crc_of(draft);
     return crc && *crc == *object->crc64nvme;
 }
 
-Result<void> bring(const DraftGround& ground, const std::string& id) {
+Result<void> bring(const DraftGround& ground, const std::string& id, const client::Call& call) {
     TRY(auto file, ground.cache.adopt_write(id));
     TRY(const std::unique_ptr<Draft> draft, Draft::adopt(ground, std::move(file)));
-    const Result<ObjectVersion> done = draft->commit();
+    const Result<ObjectVersion> done = draft->commit(call);
     if (done) return draft->keep();
-    if (done.error().code() != Code::stale || !is_there(ground, *draft)) return fail(done.error());
+    if (done.error().code() != Code::stale || !is_there(ground, *draft, call))
+        return fail(done.error());
     TRY_VOID(draft->discard([](bool) { return Result<void>(); }));
     return draft->keep();
 }
 
 }  // namespace
 
-Result<std::vector<Recovered>> recover_writes(const DraftGround& ground,
-                                              const std::string& prefix) {
+Result<std::vector<Recovered>> recover_writes(const DraftGround& ground, const std::string& prefix,
+                                              const client::Call& call) {
     TRY(const std::vector<cache::AbandonedWrite> left, ground.cache.abandoned_writes());
     std::vector<Recovered> all;
     for (const cache::AbandonedWrite& one : left) {
@@ -52,7 +53,7 @@ Result<std::vector<Recovered>> recover_writes(const DraftGround& ground,
             one.info->bucket != ground.bucket || !one.info->key.starts_with(prefix))
             continue;
         Recovered recovered{.id = one.id, .key = one.info->key, .bytes = one.size_bytes};
-        const Result<void> done = bring(ground, one.id);
+        const Result<void> done = bring(ground, one.id, call);
         if (!done) recovered.error = done.error();
         all.push_back(std::move(recovered));
     }

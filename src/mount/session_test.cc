@@ -18,6 +18,7 @@
 #include "cache/cache.h"
 #include "mount/mount.h"
 #include "mount/store_rig.h"
+#include "net/interrupt.h"
 
 namespace weir::mount {
 namespace {
@@ -52,7 +53,8 @@ class Sessions : public ::testing::Test {
                                                       .cache = *cache,
                                                       .limits = limits,
                                                       .clock = store.clock(),
-                                                      .log = store.log()});
+                                                      .log = store.log(),
+                                                      .ending = ending});
         ASSERT_TRUE(made) << made.error().describe();
         mount = *std::move(made);
         served = std::async(std::launch::async, [this] { return mount->wait(); });
@@ -77,6 +79,7 @@ class Sessions : public ::testing::Test {
     MountLimits limits;
     std::filesystem::path base;
     std::unique_ptr<cache::Cache> cache;
+    net::Interrupt ending;
     std::unique_ptr<Mount> mount;
     std::future<Result<void>> served;
 };

@@ -95,6 +95,30 @@ def test_what_was_renamed_is_recovered_by_its_new_name(bucket, mount, proxy, key
     assert (one.folder / "final").read_bytes() == b"after"
 
 
+def test_a_signal_ends_what_is_being_recovered(bucket, mount, proxy, keys):
+    names = sorted(f"file-{number}" for number in range(60))
+    one = mount(bucket, "--async-close", "--endpoint", proxy.endpoint)
+    assert os.listdir(one.folder) == []
+    proxy.passing.clear()
+    for name in names:
+        (one.folder / name).write_bytes(name.encode())
+    one.kill()
+    proxy.cut()
+    proxy.passing.set()
+    proxy.delay_s = 0.2  # each of them takes longer than a signal
+    one.options.append("--recover")
+    process = subprocess.Popen(one.command(), env=one.environment, stderr=subprocess.PIPE, text=True)
+    eventually(lambda: keys() or process.poll() is not None)
+    process.terminate()
+    _, said = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 32 and "a signal ended it" in said
+    assert 0 < len(keys()) < len(names)
+    proxy.delay_s = 0
+    one.start()
+    assert keys() == names
+    assert all((one.folder / name).read_bytes() == name.encode() for name in names)
+
+
 def test_what_the_store_had_is_not_recovered(s3, bucket, mount, keys):
     one = mount(bucket)
     kept = open(one.folder / "synced", "wb")
