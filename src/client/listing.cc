@@ -29,8 +29,9 @@ Result<ListObjectsReply> list_once(Core& core, const ListObjectsRequest& request
     TRY(const Answer answer, Caller(core, std::move(http), call).ask());
     core.minio_answers = answer.field("Server").starts_with("MinIO");
     TRY(ListObjectsReply reply, parse_list_objects(answer.body));
-    if (request.metadata && answer.field("x-weir-list-metadata") == "true")
-        for (ListedObject& object : reply.objects) object.metadata_told = true;
+    const bool all_told = request.metadata && answer.field("x-weir-list-metadata") == "true";
+    for (ListedObject& object : reply.objects) object.metadata_told |= all_told;
+    reply.metadata_told = all_told || (asks == Asks::minios_way && core.minio_answers);
     return reply;
 }
 

@@ -126,6 +126,8 @@ struct ListObjectsReply {
     std::vector<ListedObject> objects = {};
     std::vector<std::string> common_prefixes = {};
     std::string continuation_token = {};  // empty: that was the last page
+    // The store tells user metadata of all objects, but for those that may not be read.
+    bool metadata_told = false;
 };
 
 struct ListVersionsRequest {

@@ -20,6 +20,7 @@ Result<ListedPage> ask_now(const Store& store, const PageRequest& request,
                                   call));
     return ListedPage{.objects = std::move(reply.objects),
                       .folders = std::move(reply.common_prefixes),
+                      .metadata_told = reply.metadata_told,
                       .next = reply.continuation_token,
                       .last = reply.continuation_token.empty()};
 }

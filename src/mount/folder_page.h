@@ -20,6 +20,7 @@ struct ListedPage {
     std::vector<client::ListedObject> objects = {};
     std::vector<std::string> version_ids = {};  // of the objects; "" for one that was deleted
     std::vector<std::string> folders = {};      // common prefixes
+    bool metadata_told = false;                 // it is by this store
     // Where the next page begins; both empty: there is none.
     std::string next = {};
     std::string next_version = {};

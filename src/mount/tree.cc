@@ -123,6 +123,12 @@ void Tree::erase_idle(Node& node) {
     nodes_.erase(node.info.id);
 }
 
+Freshness::Stamp Tree::stamp_of(const Folder& folder, const Node& child, bool whole_is_fresh) {
+    const bool alone =
+        !whole_is_fresh || child.doubted > 0 || child.stamp.asked > folder.whole.asked;
+    return alone ? child.stamp : folder.whole;
+}
+
 Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view name,
                                                const Freshness& freshness) const {
     const MutexLock lock(mutex_);
@@ -132,8 +138,7 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     if (const auto child = in.children.find(name); child != in.children.end()) {
         const Node* found = get(child->second);
         CHECK(found != nullptr);
-        const bool alone = !whole || found->doubted > 0 || found->stamp.asked > in.whole.asked;
-        const Freshness::Stamp stamp = alone ? found->stamp : in.whole;
+        const Freshness::Stamp stamp = stamp_of(in, *found, whole);
         // What is being written here is what this mount says it is.
         if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
         return Known{.node = found->info, .stamp = stamp};
@@ -146,6 +151,36 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     if (absent == in.absent.end() || !freshness.fresh(absent->second)) return std::nullopt;
     in.told_absent = true;
     return Known{.node = std::nullopt, .stamp = absent->second};
+}
+
+Tree::Glance Tree::glance(NodeId folder, std::string_view name, const Freshness& freshness) const {
+    const MutexLock lock(mutex_);
+    const Node* node = get(folder);
+    if (node == nullptr || !node->folder) return {};
+    const Folder& in = *node->folder;
+    const auto child = in.children.find(name);
+    if (child == in.children.end()) return {};
+    const Node& found = *get(child->second);
+    if (found.info.draft) return {};
+    return {.guessed = !found.info.attributes_known,
+            .stale = !freshness.fresh(stamp_of(in, found, freshness.fresh(in.whole)))};
+}
+
+std::vector<Tree::Guess> Tree::guesses(NodeId folder, std::string& after,
+                                       std::size_t names_max) const {
+    const MutexLock lock(mutex_);
+    const Node* node = get(folder);
+    if (node == nullptr || !node->folder) return {};
+    std::vector<Guess> guesses;
+    const auto& children = node->folder->children;
+    for (auto child = children.upper_bound(after); child != children.end() && names_max > 0;
+         ++child, --names_max) {
+        const NodeInfo& info = get(child->second)->info;
+        if (!info.attributes_known && !info.draft)
+            guesses.push_back({.name = info.name, .node = info.id});
+        after = info.name;
+    }
+    return guesses;
 }
 
 Result<std::optional<Tree::Page>> Tree::page(
@@ -359,10 +394,15 @@ Result<Tree::Filled> Tree::fill_some(NodeId folder, std::string_view after,
     return filled;
 }
 
-void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
+void Tree::describe(NodeId id, const Attributes& attributes, Moment asked,
+                    const ObjectVersion* version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr || node->changed > asked || node->info.draft) return;
+    const ObjectVersion& now = node->info.version;
+    if (version != nullptr &&
+        (!now.same_bytes(*version) || now.last_modified != version->last_modified))
+        return;
     if (node->info.folder() != (attributes.kind == Kind::folder)) return;
     node->info.attributes = attributes;
     node->info.attributes_known = true;
