@@ -1,7 +1,6 @@
 #include "mount/attributes_ahead.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -10,7 +9,7 @@ namespace {
 
 constexpr std::size_t turns_max = 256;  // folders
 constexpr std::size_t in_turn_min = 3;  // names, until more are asked for
-constexpr std::size_t listed_min = 64;  // names that a folder is not listed again for
+constexpr std::size_t listed_min = 16;  // names that a folder is not listed again for
 
 }  // namespace
 
