@@ -286,7 +286,7 @@ Result<NodeInfo> Listing::with_attributes(NodeInfo node, bool ahead, const clien
         // Who asked before may just have been answered.
         TRY(NodeInfo now, tree_.node(node.id));
         if (!now.attributes_known) {
-            TRY(now, ask_attributes(node, call));
+            TRY(now, ask_attributes(std::move(now), call));
         }
         told = std::move(now);
         return {};
