@@ -201,6 +201,12 @@ struct MountLimits {
     // A file that is removed while it is open is fetched first, up to this size.
     std::uint64_t save_bytes_max = 1 * GiB;
 
+    // Attributes that listings do not tell, asked for ahead of who looks at names in turn.
+    std::size_t attribute_threads = 32;
+    std::size_t attributes_ahead_min = 8;  // names of one folder, doubled
+    std::size_t attributes_ahead_max = 256;
+    std::size_t attributes_queue_max = 1024;  // names of all folders; more are not asked for ahead
+
     // Following the journal (src/mount/follower.h).
     std::uint64_t journal_heartbeat_s = 2;    // asked for
     std::uint64_t journal_silence_ms = 7000;  // without a line: nothing counts as current

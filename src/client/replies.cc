@@ -67,22 +67,39 @@ class Reply {
     bool encoded_;
 };
 
-// As Tigris tells it.
-std::map<std::string, std::string> listed_metadata(XmlElement element) {
-    std::map<std::string, std::string> metadata;
+// Of a header "x-amz-meta-name", in lower case; nullopt for other headers.
+std::optional<std::string> metadata_name(std::string_view header) {
+    constexpr std::string_view prefix = "x-amz-meta-";
+    if (header.size() < prefix.size() ||
+        !s3::equal_ignoring_case(header.substr(0, prefix.size()), prefix))
+        return std::nullopt;
+    std::string name(header.substr(prefix.size()));
+    for (char& c : name)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return name;
+}
+
+void read_metadata(XmlElement element, ListedObject& object) {
+    // As Tigris and Weir tell it, where there is some.
     for (XmlElement at = element.child("Metadata"); at; at = at.next("Metadata"))
-        metadata[at.child("Name").text()] = at.child("Value").text();
-    return metadata;
+        object.metadata[at.child("Name").text()] = at.child("Value").text();
+    // As MinIO does, of each object that may be read: an element has the name of a header.
+    const XmlElement headers = element.child("UserMetadata");
+    for (XmlElement at = headers.first_child(); at; at = at.next())
+        if (const std::optional<std::string> name = metadata_name(at.name()))
+            object.metadata[*name] = at.text();
+    object.metadata_told = headers || !object.metadata.empty();
 }
 
 Result<ListedObject> listed_object(const Reply& reply, XmlElement element) {
     TRY(std::string key, reply.name(element.child("Key")));
-    return ListedObject{.key = std::move(key),
+    ListedObject object{.key = std::move(key),
                         .bytes = number_or_zero(element.child("Size").text()),
                         .etag = unquoted_etag(element.child("ETag").text()),
                         .last_modified = time_of(element.child("LastModified").text()),
-                        .storage_class = element.child("StorageClass").text(),
-                        .metadata = listed_metadata(element)};
+                        .storage_class = element.child("StorageClass").text()};
+    read_metadata(element, object);
+    return object;
 }
 
 Result<ListedVersion> listed_version(const Reply& reply, XmlElement element, bool delete_marker) {
@@ -152,7 +169,6 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
 }
 
 ObjectInfo parse_object_info(const std::vector<std::pair<std::string, std::string>>& fields) {
-    constexpr std::string_view metadata_prefix = "x-amz-meta-";
     ObjectInfo object;
     for (const auto& [name, value] : fields) {
         const auto is = [&name](std::string_view other) {
@@ -169,11 +185,8 @@ ObjectInfo parse_object_info(const std::vector<std::pair<std::string, std::strin
         if (is("x-amz-storage-class")) object.storage_class = value;
         if (is("x-weir-blob")) object.blob = parse_local_blob(value);
         if (is("x-amz-checksum-crc64nvme")) object.crc64nvme = parse_crc64nvme(value);
-        std::string lower = name;
-        for (char& c : lower)
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        if (lower.starts_with(metadata_prefix))
-            object.headers.metadata[lower.substr(metadata_prefix.size())] = value;
+        if (const std::optional<std::string> of_metadata = metadata_name(name))
+            object.headers.metadata[*of_metadata] = value;
     }
     for (const auto& [name, value] : fields)
         if (s3::equal_ignoring_case(name, "Content-Range"))

@@ -32,6 +32,36 @@ TEST(Replies, OfListingsAreDecodedAsTheySay) {
     EXPECT_EQ(plain->continuation_token, "");
 }
 
+TEST(Replies, TellMetadataOfEachObjectAsTheStoreDoes) {
+    const auto listed = [](const std::string& contents) {
+        const auto reply = parse_list_objects("<ListBucketResult><Contents><Key>a</Key>" +
+                                              contents + "</Contents></ListBucketResult>");
+        EXPECT_TRUE(reply) << contents;
+        return reply ? reply->objects.at(0) : ListedObject{};
+    };
+    using Metadata = std::map<std::string, std::string>;
+    const ListedObject of_minio = listed(
+        "<UserMetadata><X-Amz-Meta-Mtime>17.5</X-Amz-Meta-Mtime>"
+        "<X-Amz-Meta-Mixed_a.b>&lt;Ren\xc3\xa9&gt;</X-Amz-Meta-Mixed_a.b>"
+        "<content-type>text/plain</content-type></UserMetadata>");
+    EXPECT_EQ(of_minio.metadata, (Metadata{{"mtime", "17.5"}, {"mixed_a.b", "<Ren\xc3\xa9>"}}));
+    EXPECT_TRUE(of_minio.metadata_told);
+    const ListedObject without =
+        listed("<UserMetadata><content-type>text/plain</content-type></UserMetadata>");
+    EXPECT_EQ(without.metadata, Metadata{});
+    EXPECT_TRUE(without.metadata_told);
+    const ListedObject of_tigris =
+        listed("<Metadata><Name>mode</Name><Value>33152</Value></Metadata>");
+    EXPECT_EQ(of_tigris.metadata, (Metadata{{"mode", "33152"}}));
+    EXPECT_TRUE(of_tigris.metadata_told);
+    EXPECT_FALSE(listed("").metadata_told);
+    // A name that is no element's: as if there were no reply.
+    EXPECT_FALSE(
+        parse_list_objects("<ListBucketResult><Contents><Key>a</Key><UserMetadata>"
+                           "<X-Amz-Meta-A!b>v</X-Amz-Meta-A!b></UserMetadata></Contents>"
+                           "</ListBucketResult>"));
+}
+
 TEST(Replies, TellOfAFileOnThisMachine) {
     const auto blob = [](std::string value) {
         return parse_object_info({{"x-weir-blob", std::move(value)}}).blob;

@@ -110,7 +110,7 @@ struct ListObjectsRequest {
     std::string start_after = {};
     std::string continuation_token = {};
     unsigned max_keys = 1000;
-    bool metadata = false;  // with user metadata, where the store has that (Weir, Tigris)
+    bool metadata = false;  // with user metadata, where the store has that (Weir, Tigris, MinIO)
 };
 struct ListedObject {
     std::string key = {};
@@ -119,12 +119,14 @@ struct ListedObject {
     UnixNanos last_modified = 0;
     std::string storage_class = {};
     std::map<std::string, std::string> metadata = {};  // where it was asked for and told
+    // The store told all user metadata that this one has: where there is none, it has none.
+    bool metadata_told = false;
 };
 struct ListObjectsReply {
     std::vector<ListedObject> objects = {};
     std::vector<std::string> common_prefixes = {};
     std::string continuation_token = {};  // empty: that was the last page
-    // The store told all user metadata there is: an object without had none.
+    // The store tells user metadata of all objects, but for those that may not be read.
     bool metadata_told = false;
 };
 

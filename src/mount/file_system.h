@@ -26,6 +26,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "cache/cache.h"
+#include "mount/attributes_ahead.h"
 #include "mount/content.h"
 #include "mount/drafts.h"
 #include "mount/fetcher.h"
@@ -69,6 +70,7 @@ struct Ground {
     const Freshness& freshness;
     Tree& tree;
     Listing& listing;
+    AttributesAhead& attributes_ahead;
     Contents& contents;
     Fetcher& fetcher;
     Drafts& drafts;

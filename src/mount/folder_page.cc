@@ -74,12 +74,11 @@ std::string place_of(const Child& child) {
     return child.attributes.kind == Kind::folder ? child.name + "/" : child.name;
 }
 
-Child FolderNames::child_of(const client::ListedObject& object, std::string_view name, Kind kind,
-                            const ListedPage& page) const {
+Child FolderNames::child_of(const client::ListedObject& object, std::string_view name,
+                            Kind kind) const {
     return {.name = std::string(name),
             .attributes = attributes_of(object.metadata, kind, object.last_modified, defaults_),
-            .attributes_known =
-                page.metadata_told || attributes_in_listings_ || !object.metadata.empty(),
+            .attributes_known = object.metadata_told || attributes_in_listings_,
             .version = {.etag = object.etag,
                         .version_id = {},
                         .bytes = object.bytes,
@@ -93,14 +92,14 @@ void FolderNames::add(const ListedPage& page) {
         const std::string_view name = std::string_view(object.key).substr(prefix_.size());
         const bool gone = !page.version_ids.empty() && page.version_ids[i].empty();
         if (name.empty()) {
-            if (!own_ && !gone) own_ = child_of(object, name, Kind::folder, page);
+            if (!own_ && !gone) own_ = child_of(object, name, Kind::folder);
             continue;
         }
         if (!possible_name(name)) {
             hidden_.push_back(object.key);
             continue;
         }
-        Child child = child_of(object, name, Kind::file, page);
+        Child child = child_of(object, name, Kind::file);
         if (!page.version_ids.empty()) child.version.version_id = page.version_ids[i];
         if (gone) child.attributes_known = false;
         const auto [at, added] = children_.try_emplace(std::string(name), std::move(child));

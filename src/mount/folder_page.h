@@ -20,7 +20,7 @@ struct ListedPage {
     std::vector<client::ListedObject> objects = {};
     std::vector<std::string> version_ids = {};  // of the objects; "" for one that was deleted
     std::vector<std::string> folders = {};      // common prefixes
-    bool metadata_told = false;
+    bool metadata_told = false;                 // it is by this store
     // Where the next page begins; both empty: there is none.
     std::string next = {};
     std::string next_version = {};
@@ -81,8 +81,7 @@ class FolderNames {
     const std::vector<std::string>& hidden() const { return hidden_; }
 
   private:
-    Child child_of(const client::ListedObject& object, std::string_view name, Kind kind,
-                   const ListedPage& page) const;
+    Child child_of(const client::ListedObject& object, std::string_view name, Kind kind) const;
 
     const std::string prefix_;
     const AttributeDefaults& defaults_;

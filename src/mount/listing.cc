@@ -9,8 +9,7 @@
 namespace weir::mount {
 namespace {
 
-constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
-constexpr std::size_t hidden_named_max = 4;              // in the log
+constexpr std::size_t hidden_named_max = 4;  // in the log
 constexpr std::size_t large_folders_max = 100'000;
 constexpr std::size_t hidden_folders_max = 10'000;
 
@@ -24,12 +23,12 @@ std::string_view name_at(std::string_view place) {
 }
 
 // For as long as the store is being asked.
-class Question {
+class Asking {
   public:
-    explicit Question(Tree& tree) : tree_(tree), asked_(tree.begin_asking()) {}
-    ~Question() { tree_.end_asking(); }
-    Question(const Question&) = delete;
-    Question& operator=(const Question&) = delete;
+    explicit Asking(Tree& tree) : tree_(tree), asked_(tree.begin_asking()) {}
+    ~Asking() { tree_.end_asking(); }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
 
     Tree::Moment asked() const { return asked_; }
 
@@ -39,13 +38,6 @@ class Question {
 };
 
 }  // namespace
-
-struct Listing::Asking {
-    bool whole = false;
-    bool done = false;
-    bool cancelled = false;  // who asked was interrupted, which is no answer for the others
-    Result<void> result = {};
-};
 
 Listing::Extent Listing::extent(NodeId folder) const {
     const MutexLock lock(mutex_);
@@ -92,49 +84,32 @@ void Listing::count_hidden(NodeId folder, const std::vector<std::string>& keys) 
               keys.size());
 }
 
+Result<ListedPage> Listing::next_page(const PageRequest& request, const client::Call& call) {
+    TRY(ListedPage page, ask_page(store_, request, call));
+    metadata_told_ = page.metadata_told;
+    return page;
+}
+
 Result<void> Listing::ask_once(NodeId folder, bool whole, const client::Call& call) {
-    std::shared_ptr<Asking> asking;
-    {
-        const MutexLock lock(mutex_);
-        while (true) {
-            const auto found = asking_.find(folder);
-            if (found == asking_.end() || (whole && !found->second->whole)) break;
-            asking = found->second;
-            while (!asking->done) {
-                if (interrupted(call)) return fail(Code::cancelled);
-                answered_.wait_for(mutex_, interrupt_poll);
-            }
-            if (!asking->cancelled) return asking->result;
-        }
-        asking = std::make_shared<Asking>(Asking{.whole = whole});
-        asking_[folder] = asking;
-    }
-    const Result<void> result = ask(folder, whole, call);
-    const MutexLock lock(mutex_);
-    asking->cancelled = !result && result.error().code() == Code::cancelled;
-    asking->result = result;
-    asking->done = true;
-    const auto found = asking_.find(folder);
-    if (found != asking_.end() && found->second == asking) asking_.erase(found);
-    answered_.notify_all();
-    return result;
+    return folders_asked_.ask({.about = folder, .whole = whole}, call,
+                              [&] { return ask(folder, whole, call); });
 }
 
 Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
     TRY(const std::string path, tree_.path(folder));
-    const Question question(tree_);
+    const Asking asking(tree_);
     const Freshness::Stamp stamp = freshness_.now();
     FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
     PageRequest request{.prefix = store_.folder_key(path)};
     while (true) {
-        TRY(const ListedPage page, ask_page(store_, request, call));
+        TRY(const ListedPage page, next_page(request, call));
         names.add(page);
         if (page.last) break;
         const bool too_large = names.size() > tree_.folder_names_max();
         if (!whole || too_large) {
             if (too_large || extent(folder) == Extent::page)
                 set_extent(folder, too_large ? Extent::pages : Extent::whole);
-            if (names.own()) tree_.describe(folder, names.own()->attributes, question.asked());
+            if (names.own()) tree_.describe(folder, names.own()->attributes, asking.asked());
             return {};
         }
         request.go_on(page);
@@ -146,10 +121,10 @@ Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
         if (known)
             tree_.describe(folder,
                            names.own() ? names.own()->attributes : defaults_.of(Kind::folder, 0),
-                           question.asked());
+                           asking.asked());
     }
     TRY(const auto replaced,
-        tree_.fill_whole(folder, std::move(names).take_children(), question.asked(), stamp));
+        tree_.fill_whole(folder, std::move(names).take_children(), asking.asked(), stamp));
     tell_kernel(replaced);
     return {};
 }
@@ -160,7 +135,7 @@ Result<bool> Listing::ask_any(const std::string& prefix, FolderNames& names,
     PageRequest request{
         .prefix = prefix, .delimiter = "", .keys_max = store_.as_of ? unsigned{list_keys_max} : 1};
     while (true) {
-        TRY(const ListedPage page, ask_page(store_, request, call));
+        TRY(const ListedPage page, next_page(request, call));
         names.add(page);
         if (page.any()) return true;
         if (page.last) return false;
@@ -172,7 +147,7 @@ Result<bool> Listing::ask_any(const std::string& prefix, FolderNames& names,
 Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client::Call& call) {
     TRY(const std::string path, tree_.path(folder));
     const std::string key = store_.folder_key(path) + std::string(name);
-    const Question question(tree_);
+    const Asking asking(tree_);
     const Freshness::Stamp stamp = freshness_.now();
     std::optional<Child> child;
     // All that is beneath it may have been deleted, or be younger than the moment.
@@ -188,13 +163,13 @@ Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client
         for (Child& each : std::move(names).take_children())
             if (each.name == name) child = std::move(each);
     }
-    TRY(const auto replaced,
-        tree_.fill_one(folder, name, std::move(child), question.asked(), stamp));
+    TRY(const auto replaced, tree_.fill_one(folder, name, std::move(child), asking.asked(), stamp));
     tell_kernel(replaced);
     return {};
 }
 
-Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const client::Call& call) {
+Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const client::Call& call,
+                                 Looking looking) {
     if (name.size() > name_bytes_max) return fail(Code::key_too_long);
     // Twice at most: a listing that is made doubtful while it is taken is followed by asking for
     // the name alone, whose answer counts at once.
@@ -204,8 +179,10 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
             if (!known->node) return fail(Code::no_such_key);
             return with_attributes(*known->node, call);
         }
-        if (attempt == 0 && extent(folder) == Extent::page) {
-            TRY_VOID(ask_once(folder, false, call));
+        const Extent within = extent(folder);
+        const bool in_turn = looking == Looking::in_turn && within == Extent::whole;
+        if (attempt == 0 && (within == Extent::page || in_turn)) {
+            TRY_VOID(ask_once(folder, in_turn, call));
         } else {
             TRY_VOID(ask_one(folder, name, call));
         }
@@ -276,36 +253,62 @@ Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::siz
                                  const client::Call& call) {
     TRY(const std::string path, tree_.path(folder));
     const std::string prefix = store_.folder_key(path);
-    const Question question(tree_);
+    const Asking asking(tree_);
     const Freshness::Stamp stamp = freshness_.now();
     FolderNames names(prefix, defaults_, store_.attributes_in_listings);
     PageRequest request{.prefix = prefix,
                         .after = after.empty() ? std::string() : prefix + std::string(after),
                         .keys_max = static_cast<unsigned>(std::min(names_max, list_keys_max))};
     while (true) {
-        TRY(const ListedPage page, ask_page(store_, request, call));
+        TRY(const ListedPage page, next_page(request, call));
         names.add(page);
         request.go_on(page);
         // All that a page tells may be hidden, or deleted, or the folder that it begins behind.
         if (!page.last && !names.any_after(after)) continue;
         std::vector<Child> children = std::move(names).take_children();
         std::erase_if(children, [&](const Child& child) { return place_of(child) <= after; });
-        TRY(auto filled, tree_.fill_some(folder, after, std::move(children), page.last,
-                                         question.asked(), stamp));
+        TRY(auto filled,
+            tree_.fill_some(folder, after, std::move(children), page.last, asking.asked(), stamp));
         tell_kernel(filled.replaced);
         return Tree::Page{.nodes = std::move(filled.nodes), .last = page.last, .stamp = stamp};
     }
 }
 
-Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& call) {
+Result<NodeInfo> Listing::with_attributes(NodeInfo node, bool ahead, const client::Call& call) {
     if (node.attributes_known || node.draft || node.id == root_node) return node;
     if (node.folder()) {
         TRY_VOID(ask_once(node.id, false, call));
         TRY(node, tree_.node(node.id));
         if (node.attributes_known) return node;
     }
+    std::optional<NodeInfo> told;
+    const auto ask = [&]() -> Result<void> {
+        // Who asked before may just have been answered.
+        TRY(NodeInfo now, tree_.node(node.id));
+        if (!now.attributes_known) {
+            TRY(now, ask_attributes(std::move(now), call));
+        }
+        told = std::move(now);
+        return {};
+    };
+    TRY_VOID(attributes_asked_.ask({.about = node.id, .ahead = ahead}, call, ask));
+    if (told) return *std::move(told);
+    TRY(node, tree_.node(node.id));
+    // What another thread was told does not count where the object is another since.
+    if (node.attributes_known || node.draft || ahead) return node;
+    return ask_attributes(std::move(node), call);
+}
+
+Result<void> Listing::learn_attributes(NodeId id, const client::Call& call) {
+    TRY(NodeInfo node, tree_.node(id));
+    if (node.unlinked) return {};
+    TRY_VOID(with_attributes(std::move(node), /*ahead=*/true, call));
+    return {};
+}
+
+Result<NodeInfo> Listing::ask_attributes(NodeInfo node, const client::Call& call) {
     TRY(const std::string path, tree_.path(node.id));
-    const Question question(tree_);
+    const Asking asking(tree_);
     const Result<client::ObjectInfo> object = store_.client.head_object(
         {.bucket = store_.bucket,
          .key = node.folder() ? store_.folder_key(path) : store_.key(path),
@@ -313,13 +316,12 @@ Result<NodeInfo> Listing::with_attributes(NodeInfo node, const client::Call& cal
         call);
     const bool none = !object && info(object.error().code()).http_status == 404;
     if (!object && !(none && node.folder())) return std::unexpected(object.error());
-    const Attributes attributes =
+    node.attributes =
         object ? attributes_of(object->headers.metadata, node.folder() ? Kind::folder : Kind::file,
                                object->last_modified, defaults_)
                : defaults_.of(Kind::folder, 0);
-    tree_.describe(node.id, attributes, question.asked());
-    node.attributes = attributes;
     node.attributes_known = true;
+    tree_.describe(node.id, node.attributes, asking.asked(), &node.version);
     return node;
 }
 

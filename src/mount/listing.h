@@ -10,11 +10,12 @@
 // Owned by Mount; safe from any thread. Whoever asks what another thread is asking waits for that
 // answer. Failure: no_such_key for a name that is not there, else as S3Client's.
 
-#include <memory>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -22,12 +23,15 @@
 #include "base/result.h"
 #include "mount/freshness.h"
 #include "mount/kernel.h"
+#include "mount/questions.h"
 #include "mount/store.h"
 #include "mount/tree.h"
 
 namespace weir::mount {
 
 class FolderNames;
+struct ListedPage;
+struct PageRequest;
 
 // A folder that somebody reads name by name, from its beginning: what he is told hangs together,
 // however long he takes. One thread's at a time.
@@ -50,8 +54,13 @@ class Listing {
           kernel_(kernel),
           log_(log) {}
 
+    enum class Looking {
+        alone,
+        in_turn,  // the names behind this one are next: where they are too old all are listed anew
+    };
     // With attributes that were told, not guessed.
-    Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call);
+    Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call,
+                            Looking looking = Looking::alone);
     // Names in the order of places (of a folder that is kept whole: of names) after that place.
     // Attributes may be guesses.
     Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
@@ -60,16 +69,20 @@ class Listing {
     Result<Tree::Page> some(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call);
     // Asks for what nobody told yet.
-    Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call);
+    Result<NodeInfo> with_attributes(NodeInfo node, const client::Call& call) {
+        return with_attributes(std::move(node), /*ahead=*/false, call);
+    }
+    // The same before somebody wants them. Nothing happens where somebody asks already.
+    Result<void> learn_attributes(NodeId node, const client::Call& call);
 
+    // What the store tells of files in listings is all that is to be known of them.
+    bool tells_attributes() const { return store_.attributes_in_listings || metadata_told_.load(); }
     // Of the folders that were listed, as far as is known.
     std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
-    struct Asking;
-
-    // Whoever comes first asks, the others wait for what he finds.
-    Result<void> ask_once(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    Result<ListedPage> next_page(const PageRequest& request, const client::Call& call);
+    Result<void> ask_once(NodeId folder, bool whole, const client::Call& call);
     // All of a folder; only its first page unless `whole`, which may be all.
     Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
     Result<bool> ask_any(const std::string& prefix, FolderNames& names, const client::Call& call);
@@ -77,6 +90,9 @@ class Listing {
     // The page that begins behind a place, from the store.
     Result<Tree::Page> list(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call);
+    Result<NodeInfo> with_attributes(NodeInfo node, bool ahead, const client::Call& call);
+    // Of the node alone.
+    Result<NodeInfo> ask_attributes(NodeInfo node, const client::Call& call);
     Result<Tree::Page> read_on(NodeId folder, std::string_view after, std::size_t names_max,
                                const client::Call& call, FolderReading& reading);
     enum class Extent {
@@ -95,14 +111,13 @@ class Listing {
     const AttributeDefaults& defaults_;
     Kernel& kernel_;
     Log& log_;
+    std::atomic<bool> metadata_told_ = false;  // by the last page
+    Questions folders_asked_, attributes_asked_;
     mutable Mutex mutex_;
-    ConditionVariable answered_;
     std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
     bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Of folders of more than a page.
     std::unordered_map<NodeId, Extent> extents_ GUARDED_BY(mutex_);
-    // Folders that a thread is asking the store about.
-    std::unordered_map<NodeId, std::shared_ptr<Asking>> asking_ GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::mount

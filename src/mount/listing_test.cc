@@ -42,12 +42,13 @@ TEST(FolderNames, HidesWhatNoPathCanBe) {
 TEST(FolderNames, KnowAttributesWhereTheStoreTellsThem) {
     client::ListedObject with = object("x");
     with.metadata = {{"mode", "33152"}};
-    FolderNames told("", defaults, false);
-    told.add({.objects = {with, object("y")}, .metadata_told = true});
-    for (const Child& child : std::move(told).take_children()) EXPECT_TRUE(child.attributes_known);
-    FolderNames not_told("", defaults, false);
-    not_told.add({.objects = {object("y")}});
-    EXPECT_FALSE(std::move(not_told).take_children().at(0).attributes_known);
+    with.metadata_told = true;
+    FolderNames names("", defaults, false);
+    names.add({.objects = {with, object("y")}});
+    const std::vector<Child> children = std::move(names).take_children();
+    EXPECT_EQ(children.at(0).attributes.permissions, 0600);
+    EXPECT_TRUE(children.at(0).attributes_known);
+    EXPECT_FALSE(children.at(1).attributes_known);
     FolderNames not_wanted("", defaults, true);
     not_wanted.add({.objects = {object("y")}});
     EXPECT_TRUE(std::move(not_wanted).take_children().at(0).attributes_known);

@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "client/transfer.h"
 #include "io/blocking_pool.h"
+#include "mount/attributes_ahead.h"
 #include "mount/changes.h"
 #include "mount/content.h"
 #include "mount/deadline.h"
@@ -98,6 +99,7 @@ struct Mount::State {
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Listing> listing;
     std::unique_ptr<SmallFiles> small_files;
+    std::unique_ptr<AttributesAhead> attributes_ahead;
     std::unique_ptr<Contents> contents;
     std::unique_ptr<Fetcher> fetcher;
     std::unique_ptr<DraftGround> draft_ground;
@@ -134,6 +136,8 @@ void Mount::State::wire_store() {
 void Mount::State::wire() {
     const AttributeDefaults& defaults = options.defaults;
     listing = std::make_unique<Listing>(store, *tree, freshness, defaults, *session, environs.log);
+    attributes_ahead = std::make_unique<AttributesAhead>(*tree, *listing, freshness,
+                                                         environs.limits, environs.log);
     fetcher = std::make_unique<Fetcher>(*contents, *listing, environs.cache, environs.limits,
                                         environs.log);
     drafts = std::make_unique<Drafts>(Drafts::Environs{.ground = *draft_ground,
@@ -149,6 +153,7 @@ void Mount::State::wire() {
                .freshness = freshness,
                .tree = *tree,
                .listing = *listing,
+               .attributes_ahead = *attributes_ahead,
                .contents = *contents,
                .fetcher = *fetcher,
                .drafts = *drafts,
@@ -207,6 +212,7 @@ Mount::~Mount() {
     }
     state_->follower->stop();
     state_->fetcher->stop();
+    state_->attributes_ahead->stop();
     state_->drafts->stop();
     state_->small_files->stop();
     // The kernel's requests have ended: nobody calls what goes now.

@@ -11,7 +11,8 @@ constexpr std::size_t page_names = 128;  // a reply of the kernel's size takes f
 
 Result<FileSystem::Looked> FileSystem::lookup(NodeId folder, std::string_view name,
                                               const client::Call& call) {
-    const Result<NodeInfo> found = ground_.listing.lookup(folder, name, call);
+    const Listing::Looking looking = ground_.attributes_ahead.looks_up(folder, name);
+    const Result<NodeInfo> found = ground_.listing.lookup(folder, name, call, looking);
     if (!found && found.error().code() != Code::no_such_key) return std::unexpected(found.error());
     TRY(const auto known, ground_.tree.known(folder, name, ground_.freshness));
     const Freshness::Stamp stamp = known ? known->stamp : Freshness::Stamp{};

@@ -123,50 +123,6 @@ void Tree::erase_idle(Node& node) {
     nodes_.erase(node.info.id);
 }
 
-Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view name,
-                                               const Freshness& freshness) const {
-    const MutexLock lock(mutex_);
-    TRY(const Node* node, get_folder(folder));
-    const Folder& in = *node->folder;
-    const bool whole = freshness.fresh(in.whole);
-    if (const auto child = in.children.find(name); child != in.children.end()) {
-        const Node* found = get(child->second);
-        CHECK(found != nullptr);
-        const bool alone = !whole || found->doubted > 0 || found->stamp.asked > in.whole.asked;
-        const Freshness::Stamp stamp = alone ? found->stamp : in.whole;
-        // What is being written here is what this mount says it is.
-        if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
-        return Known{.node = found->info, .stamp = stamp};
-    }
-    if (whole) {
-        in.told_absent = true;
-        return Known{.node = std::nullopt, .stamp = in.whole};
-    }
-    const auto absent = in.absent.find(name);
-    if (absent == in.absent.end() || !freshness.fresh(absent->second)) return std::nullopt;
-    in.told_absent = true;
-    return Known{.node = std::nullopt, .stamp = absent->second};
-}
-
-Result<std::optional<Tree::Page>> Tree::page(
-    NodeId folder, std::string_view after, std::size_t names_max, const Freshness& freshness,
-    std::optional<Freshness::Clock::time_point> enough) const {
-    const MutexLock lock(mutex_);
-    TRY(const Node* node, get_folder(folder));
-    const Folder& in = *node->folder;
-    const bool will_do = enough && in.whole.generation != 0 && in.whole.asked >= *enough;
-    if (!will_do && (!freshness.fresh(in.whole) || in.doubtful)) return std::nullopt;
-    Page page{.stamp = in.whole};
-    auto child = after.empty() ? in.children.begin() : in.children.upper_bound(after);
-    for (; child != in.children.end() && page.nodes.size() < names_max; ++child) {
-        const Node* found = get(child->second);
-        CHECK(found != nullptr);
-        page.nodes.push_back(found->info);
-    }
-    page.last = child == in.children.end();
-    return page;
-}
-
 Tree::Moment Tree::begin_asking() {
     const MutexLock lock(mutex_);
     ++asking_;
@@ -359,10 +315,15 @@ Result<Tree::Filled> Tree::fill_some(NodeId folder, std::string_view after,
     return filled;
 }
 
-void Tree::describe(NodeId id, const Attributes& attributes, Moment asked) {
+void Tree::describe(NodeId id, const Attributes& attributes, Moment asked,
+                    const ObjectVersion* version) {
     const MutexLock lock(mutex_);
     Node* node = get(id);
     if (node == nullptr || node->changed > asked || node->info.draft) return;
+    const ObjectVersion& now = node->info.version;
+    if (version != nullptr &&
+        (!now.same_bytes(*version) || now.last_modified != version->last_modified))
+        return;
     if (node->info.folder() != (attributes.kind == Kind::folder)) return;
     node->info.attributes = attributes;
     node->info.attributes_known = true;

@@ -70,6 +70,20 @@ class Tree {
     };
     Result<std::optional<Known>> known(NodeId folder, std::string_view name,
                                        const Freshness& freshness) const EXCLUDES(mutex_);
+    // A name whose attributes are guesses, and whether what is known of it is too old.
+    struct Guess {
+        std::string name = {};
+        NodeId node = 0;
+    };
+    struct Glance {
+        bool guessed = false;
+        bool stale = false;
+    };
+    Glance glance(NodeId folder, std::string_view name, const Freshness& freshness) const
+        EXCLUDES(mutex_);
+    // Those among the next names after `after`, of so many; `after` is the last of these then.
+    std::vector<Guess> guesses(NodeId folder, std::string& after, std::size_t names_max) const
+        EXCLUDES(mutex_);
     // The names of a folder that is known whole, in order, from the first after `after`; nullopt if
     // it is not, or was asked too long ago and before `enough`.
     struct Page {
@@ -106,8 +120,10 @@ class Tree {
     Result<Filled> fill_some(NodeId folder, std::string_view after, std::vector<Child> children,
                              bool last, Moment asked, Freshness::Stamp stamp) EXCLUDES(mutex_);
 
-    // What was asked about a node alone: unless it changed meanwhile, its attributes are known.
-    void describe(NodeId id, const Attributes& attributes, Moment asked) EXCLUDES(mutex_);
+    // What was asked about a node alone, when `version` was its object's (null: of a folder that
+    // was listed): unless it changed meanwhile, its attributes are known.
+    void describe(NodeId id, const Attributes& attributes, Moment asked,
+                  const ObjectVersion* version = nullptr) EXCLUDES(mutex_);
 
     // A stream of the journal begins, and tells nothing of what was before it.
     void begin_following() EXCLUDES(mutex_);
@@ -157,6 +173,8 @@ class Tree {
 
     Node* get(NodeId id) const REQUIRES(mutex_);
     Result<Node*> get_folder(NodeId id) const REQUIRES(mutex_);
+    // When a name of the folder that is there was asked for last.
+    static Freshness::Stamp stamp_of(const Folder& folder, const Node& child, bool whole_is_fresh);
     Node* walk(std::string_view path) const REQUIRES(mutex_);
     Node& make(Node& folder, Child child) REQUIRES(mutex_);
     // The name of the folder is `child` from now on.

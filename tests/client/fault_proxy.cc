@@ -56,9 +56,18 @@ FaultProxy::~FaultProxy() {
     stopping_.store(true);
     ::shutdown(listener_, SHUT_RDWR);
     acceptor_.join();
-    MutexLock lock(mutex_);
-    for (std::thread& thread : threads_) thread.join();
+    std::vector<std::thread> threads;
+    {
+        const MutexLock lock(mutex_);
+        threads = std::move(threads_);
+    }
+    for (std::thread& thread : threads) thread.join();
     ::close(listener_);
+}
+
+std::vector<std::string> FaultProxy::asked() {
+    const MutexLock lock(mutex_);
+    return asked_;
 }
 
 void FaultProxy::accept_all() {
@@ -75,8 +84,14 @@ void FaultProxy::serve(int client, const Fault& fault) {
     if (fault.kind == Fault::Kind::refuse) return close_hard(client);
     if (fault.kind == Fault::Kind::answer) {
         std::array<char, 64 * 1024> request;
-        if (::recv(client, request.data(), request.size(), 0) > 0)
+        const ssize_t got = ::recv(client, request.data(), request.size(), 0);
+        if (got > 0) {
+            {
+                const MutexLock lock(mutex_);
+                asked_.emplace_back(request.data(), static_cast<std::size_t>(got));
+            }
             send_all(client, fault.text.data(), fault.text.size());
+        }
         ::shutdown(client, SHUT_WR);
         while (!stopping_.load() && ::recv(client, request.data(), request.size(), 0) > 0) {
         }

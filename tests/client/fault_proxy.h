@@ -40,6 +40,8 @@ class FaultProxy {
 
     std::uint16_t port() const { return port_; }
     unsigned connections() const { return connections_.load(); }
+    // What `answer` answered, in that order.
+    std::vector<std::string> asked() EXCLUDES(mutex_);
 
   private:
     void accept_all();
@@ -54,6 +56,7 @@ class FaultProxy {
     std::atomic<bool> stopping_ = false;
     Mutex mutex_;
     std::vector<std::thread> threads_ GUARDED_BY(mutex_);
+    std::vector<std::string> asked_ GUARDED_BY(mutex_);
     std::thread acceptor_;
 };
 

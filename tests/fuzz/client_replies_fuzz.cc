@@ -12,8 +12,11 @@ void check(std::string_view input) {
     const std::uint8_t which = fuzz::take_byte(input);
     switch (which % 8) {
         case 0:
-            if (const auto reply = parse_list_objects(input))
+            if (const auto reply = parse_list_objects(input)) {
                 CHECK(reply->objects.size() <= input.size());
+                for (const ListedObject& object : reply->objects)
+                    CHECK(object.metadata_told || object.metadata.empty());
+            }
             break;
         case 1:
             if (const auto reply = parse_list_versions(input))

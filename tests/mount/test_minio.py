@@ -1,5 +1,6 @@
 """An S3 store that is not Weir: MinIO, from $PEERS_BIN or PATH; without it these tests are skipped."""
 
+import json
 import os
 import random
 import shutil
@@ -11,6 +12,9 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import pytest
+from http_proxy import HttpProxy
+
+from weir_server import BINARY
 
 KEY, SECRET = "minio-of-tests", "secret-of-tests"
 WITHIN_S = 60
@@ -35,7 +39,8 @@ class Minio:
 
     def __init__(self, program, folder):
         self.folder = folder
-        endpoint = f"127.0.0.1:{free_port()}"
+        self.port = free_port()
+        endpoint = f"127.0.0.1:{self.port}"
         self.url = f"http://{endpoint}"
         environment = {**os.environ, "MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_UPDATE": "off"}
         command = [program, "server", "--quiet", "--address", endpoint, folder / "data"]
@@ -116,3 +121,71 @@ def test_a_second_mount_finds_the_cache(s3, bucket, mount):
     assert one.read("a.safetensors") == body
     one.stop()
     assert mount(bucket).read("a.safetensors") == body
+
+
+def requests_of(one):
+    """That the mount has sent so far."""
+    command = [*one.who, BINARY, "mount", "status", one.folder, "--json"]
+    environment = one.environment | ({"HOME": str(one.base)} if one.user else {})
+    told = subprocess.run(command, check=True, capture_output=True, timeout=WITHIN_S, env=environment)
+    return json.loads(told.stdout)["requests"]["sent"]
+
+
+def attributes_in(one, *options):
+    """Of each name: its type, mode, time in seconds, size and where it points to."""
+    lines = one.run("find", ".", "-mindepth", "1", *options, "-printf", "%P|%y|%m|%T@|%s|%l\n").stdout.splitlines()
+    found = {}
+    for line in lines:
+        name, kind, mode, seconds, size, target = line.split("|")
+        found[name] = (kind, mode, int(float(seconds)), int(size), target)
+    return found
+
+
+def test_a_listing_alone_tells_attributes(s3, bucket, mount):
+    expected = {}
+    for i in range(150):
+        mode, seconds = 0o400 + i % 64, 1_000_000_000 + i
+        metadata = {"mode": str(0o100000 | mode), "mtime": f"{seconds}.5"}
+        s3.put_object(Bucket=bucket, Key=f"{i:04}", Body=b"x" * i, Metadata=metadata)
+        expected[f"{i:04}"] = ("f", f"{mode:o}", seconds, i, "")
+    s3.put_object(Bucket=bucket, Key="link", Body=b"0001", Metadata={"mode": str(0o120777), "mtime": "7"})
+    expected["link"] = ("l", "777", 7, 4, "0001")
+    s3.put_object(Bucket=bucket, Key="d/", Metadata={"mode": str(0o040750), "mtime": "8"})
+    expected["d"] = ("d", "750", 8, 0, "")
+    # What another program keeps there: it is told in another way than by HEAD, and means nothing to a mount.
+    odd = {"mode": "=?UTF-8?B?UmVuw6k=?=", "mtime": "9", "author": "=?UTF-8?q?Ren=C3=A9?=", "quoted": "<&\"'>"}
+    s3.put_object(Bucket=bucket, Key="odd", Metadata=odd)
+    expected["odd"] = ("f", "644", 9, 0, "")
+    one = mount(bucket, "--ttl", "600")
+    before = requests_of(one)
+    assert attributes_in(one) == expected
+    # The root, the folder, a symlink's target, and whether there is a journal.
+    assert requests_of(one) - before < 10
+
+
+def test_metadata_names_that_are_no_xml(s3, bucket, mount):
+    for key, metadata in (("a", {"mode": str(0o100600), "a!b": "1"}), ("b", {"mode": str(0o100640), "1+2": "3"}), ("c", {})):
+        s3.put_object(Bucket=bucket, Key=key, Metadata=metadata)
+    for i in range(4):
+        s3.put_object(Bucket=bucket, Key=f"well/{i}", Metadata={"mode": str(0o100604)})
+    one = mount(bucket)
+    found = {name: mode for name, (kind, mode, *_) in attributes_in(one, "-type", "f").items()}
+    assert found == {"a": "600", "b": "640", "c": "644"} | {f"well/{i}": "604" for i in range(4)}
+
+
+@pytest.mark.parametrize("user", ["root"], indirect=True)
+def test_attributes_are_asked_for_ahead(server, s3, bucket, mount):
+    """Of a store that tells none in listings, for all one knows: each once, many of them at a time."""
+    files = 120
+    for i in range(files):
+        s3.put_object(Bucket=bucket, Key=f"{i:04}", Metadata={"mode": str(0o100400 + i % 64)})
+    proxy = HttpProxy(server.port, alone=2, together=9)
+    try:
+        one = mount(bucket, "--ttl", "600", environment=server.client_environment() | {"AWS_ENDPOINT_URL": proxy.endpoint})
+        modes = {name: mode for name, (_, mode, *_) in attributes_in(one).items()}
+        one.stop()
+    finally:
+        proxy.close()
+    assert modes == {f"{i:04}": f"{0o400 + i % 64:o}" for i in range(files)}
+    assert not proxy.apart.is_set()
+    assert proxy.heads == {f"/{bucket}/{i:04}": 1 for i in range(files)}
