@@ -28,10 +28,10 @@ def as_user(user):
 class Mounted:
     """A bucket that is mounted; `kill()` is SIGKILL, after which the folder is healed as a person would."""
 
-    def __init__(self, base, environment, source, *options, user=None, endpoint=None):
+    def __init__(self, base, environment, source, *options, user=None, endpoint=None, cache=None):
         self.base = pathlib.Path(base)
         self.folder = self.base / "mnt"
-        self.cache = self.base / "cache"
+        self.cache = cache or self.base / "cache"
         self.environment = environment
         self.source = source
         self.options = [*options, *(["--endpoint", endpoint] if endpoint else [])]
