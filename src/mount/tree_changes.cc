@@ -150,6 +150,12 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
     if (found != folder->folder->children.end()) {
         Node& node = *get(found->second);
         if (take_own(node, child->version.etag)) return replaced;
+        if (node.moving && !node.info.folder()) return replaced;
+        if (!node.info.draft && node.own && !node.own->awaited.empty()) {
+            // It came before what this mount put there: a file that had the name before it, say.
+            doubt(node, replaced);
+            return replaced;
+        }
         if (node.info.draft) {
             if (!node.own) node.own = std::make_unique<Node::Own>();
             node.own->told = child->version.etag;
