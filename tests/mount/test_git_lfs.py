@@ -17,7 +17,9 @@ CONFIG = """
     defaultBranch = main
 """
 
-pytestmark = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not on this machine; tools/setup --test installs it")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("git-lfs"), reason="git-lfs is not on this machine; tools/setup --test installs it"
+)
 
 
 def noise(size, seed):

@@ -3,16 +3,12 @@
 WEIR_TEST_SEED repeats the choices, not the moments; WEIR_KILLS kills more often.
 """
 
-import json
 import os
 import random
-import subprocess
 import threading
 import time
 
 import pytest
-
-from weir_server import BINARY
 
 KIB, MIB = 1 << 10, 1 << 20
 KILLS = int(os.environ.get("WEIR_KILLS", "6"))
@@ -157,12 +153,6 @@ def changed(state, change):
     return {name: body for name, body in (state | change).items() if body is not None}
 
 
-def status_of(one):
-    command = [*one.who, BINARY, "mount", "status", one.folder, "--json"]
-    told = subprocess.run(command, env=one.environment, capture_output=True, text=True, timeout=WITHIN_S, check=True)
-    return json.loads(told.stdout)
-
-
 def stored(s3, bucket, folder):
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/").get("Contents", [])]
     return {
@@ -220,10 +210,10 @@ def test_kills(mount, server, bucket, options):
             states[folder] = stored(s3, bucket, folder)
             writer.judge(states[folder], recovered=True)
             assert in_mount(one.folder / folder) == states[folder]
-        assert status_of(one)["writes"]["abandoned"] == 0, one.log()
-        before = status_of(one)["requests"]["received_bytes"]
+        assert one.status()["writes"]["abandoned"] == 0, one.log()
+        before = one.status()["requests"]["received_bytes"]
         assert (one.folder / "kept.dat").read_bytes() == bodies["kept.dat"]
-        assert status_of(one)["requests"]["received_bytes"] - before < 4 * MIB, "it was in the cache"
+        assert one.status()["requests"]["received_bytes"] - before < 4 * MIB, "it was in the cache"
     one.stop()
     for folder, state in states.items():
         assert stored(s3, bucket, folder) == state

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from mounts import eventually
 
 KIB, MIB = 1 << 10, 1 << 20
-STEPS = int(os.environ.get("WEIR_MODEL_STEPS", "400"))
+STEPS = int(os.environ.get("WEIR_MODEL_STEPS", "200"))
 SHARED_KEYS = 5
 HEAD = struct.Struct("<8sQQ")  # what it is, its number, the length of the whole chunk
 MAGIC = b"weirrace"
@@ -59,7 +59,6 @@ class History:
         except (OSError, ClientError) as error:
             write.error = f"{type(error).__name__}: {error}"
         write.ended = time.monotonic()
-        if write.ended - write.began > 2: print("SLOW", time.time(), key, write)
         return write.error
 
     def chain(self, key, body):
@@ -108,7 +107,6 @@ class Writer(threading.Thread):
         self.name = name
         self.own = [f"{name}-{i}" for i in range(3)]
         self.failure = None
-        self.conflicts = 0
 
     def run(self):
         try:
@@ -133,7 +131,6 @@ class Writer(threading.Thread):
         if error:
             missing = how in ("append", "delete") and ("FileNotFound" in error or "NoSuchKey" in error)
             assert missing or shared, f"{how} of {key}, which nobody else writes: {error}"
-            self.conflicts += not missing
 
 
 class MountWriter(Writer):
