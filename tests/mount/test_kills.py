@@ -210,9 +210,6 @@ def test_kills(mount, server, bucket, options):
             states[folder] = stored(s3, bucket, folder)
             writer.judge(states[folder], recovered=True)
             assert in_mount(one.folder / folder) == states[folder]
-        # What a rename was replacing may be taken for unsaved.
-        renames = any(writer.doing.startswith("rename") for writer in writers)
-        assert renames or one.status()["writes"]["abandoned"] == 0, one.log()
         before = one.status()["requests"]["received_bytes"]
         assert (one.folder / "kept.dat").read_bytes() == bodies["kept.dat"]
         assert one.status()["requests"]["received_bytes"] - before < 4 * MIB, "it was in the cache"
