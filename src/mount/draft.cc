@@ -106,6 +106,7 @@ Result<std::shared_ptr<DraftBytes>> Draft::make_bytes() {
                                            .base = state_.base,
                                            .base_valid_bytes = size_bytes,
                                            .replaces = state_.replaces,
+                                           .moving_to = state_.moving_to,
                                            .metadata = state_.metadata,
                                            .created_at = ground_.clock.now()}));
     TRY(auto file, ground_.cache.create_write(std::move(info)));
@@ -232,6 +233,21 @@ void Draft::change_metadata(const std::function<void(DraftMetadata&)>& change) {
     state_.described = false;
 }
 
+Result<ObjectVersion> Draft::move(const Rename& rename, const ObjectVersion& base) {
+    std::shared_ptr<DraftBytes> bytes;
+    {
+        const MutexLock lock(mutex_);
+        bytes = std::exchange(state_.described, false) ? bytes_ : nullptr;
+        state_.moving_to = rename.key;
+    }
+    Result<void> described;
+    if (bytes) described = describe(*bytes);
+    Result<ObjectVersion> moved = described ? rename.move(base) : fail(described.error());
+    const MutexLock lock(mutex_);
+    state_.moving_to.clear();
+    return moved;
+}
+
 Result<void> Draft::rename(const Rename& rename) {
     const Gate::Shut alone(writing_);
     const bool unsaved = changed();
@@ -241,7 +257,7 @@ Result<void> Draft::rename(const Rename& rename) {
     if (before.discarded) {
         // It has no name in the store any more.
     } else if (moves) {
-        TRY(base, rename.move(*base));
+        TRY(base, move(rename, *base));
     } else if (base || before.replaces) {
         TRY_VOID(rename.drop(base));
         base.reset();
@@ -302,6 +318,7 @@ Result<void> Draft::describe(DraftBytes& bytes) {
                                            .base = state_.base,
                                            .base_valid_bytes = bytes.base_valid_bytes(),
                                            .replaces = state_.replaces,
+                                           .moving_to = state_.moving_to,
                                            .metadata = state_.metadata,
                                            .created_at = bytes.file().info().created_at}));
     TRY_VOID(bytes.file().set_info(std::move(info)));

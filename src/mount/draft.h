@@ -139,6 +139,7 @@ class Draft {
         bool metadata_changed = false;
         bool discarded = false;
         bool described = false;                       // as it is
+        std::string moving_to = {};                   // while its object is renamed
         std::optional<std::uint64_t> crc64nvme = {};  // of the last commit
     };
 
@@ -148,6 +149,8 @@ class Draft {
     Result<std::shared_ptr<DraftBytes>> bytes_to_write() EXCLUDES(mutex_);
     Result<std::shared_ptr<DraftBytes>> make_bytes() REQUIRES(mutex_);
     Result<void> describe(DraftBytes& bytes) EXCLUDES(mutex_);
+    // What a crash leaves meanwhile tells both names.
+    Result<ObjectVersion> move(const Rename& rename, const ObjectVersion& base) EXCLUDES(mutex_);
     // The store has all, or nobody wants it: a crash leaves nothing to recover.
     void set_expendable() REQUIRES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);

@@ -23,6 +23,7 @@ struct DraftDescription {
     std::optional<ObjectVersion> base = {};
     std::uint64_t base_valid_bytes = 0;  // holes of the file below this are the base's bytes
     bool replaces = false;
+    std::string moving_to = {};  // it is being renamed: its object has the one key or the other
     DraftMetadata metadata = {};
     UnixNanos created_at = 0;
 };

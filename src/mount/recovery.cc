@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "hash/crc.h"
+#include "mount/completed_move.h"
+#include "mount/draft_description.h"
 
 namespace weir::mount {
 namespace {
@@ -27,9 +29,27 @@ bool is_there(const DraftGround& ground, Draft& draft, const client::Call& call)
     return crc && *crc == *object->crc64nvme;
 }
 
+// The process may have ended while it was renamed, when the store had done so.
+Result<void> follow_move(const DraftGround& ground, Draft& draft, const std::string& to,
+                         const client::Call& call) {
+    const std::optional<ObjectVersion> base = draft.version();
+    if (to.empty() || !base) return {};
+    TRY(const bool moved, is_there(ground, to, base->etag, call));
+    if (!moved) return {};
+    return draft.rename({.key = to,
+                         .replaces = false,
+                         .move = [](const ObjectVersion& version) -> Result<ObjectVersion> {
+                             // Its version id was that of the old name.
+                             return ObjectVersion{.etag = version.etag, .bytes = version.bytes};
+                         },
+                         .drop = [](const auto&) { return Result<void>(); }});
+}
+
 Result<void> bring(const DraftGround& ground, const std::string& id, const client::Call& call) {
     TRY(auto file, ground.cache.adopt_write(id));
+    TRY(const DraftDescription description, read_description(file->info()));
     TRY(const std::unique_ptr<Draft> draft, Draft::adopt(ground, std::move(file)));
+    TRY_VOID(follow_move(ground, *draft, description.moving_to, call));
     const Result<ObjectVersion> done = draft->commit(call);
     if (done) return draft->keep();
     if (done.error().code() != Code::stale || !is_there(ground, *draft, call))

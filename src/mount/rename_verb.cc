@@ -64,7 +64,14 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
     if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
     TRY_VOID(keep_folder(folder, call));
     const Moving moving(ground_.tree, renaming.node.id);
-    TRY_VOID(renaming.node.folder() ? rename_folder(renaming, call) : rename_file(renaming, call));
+    const Result<void> moved =
+        renaming.node.folder() ? rename_folder(renaming, call) : rename_file(renaming, call);
+    if (!moved) {
+        // What the journal told of it meanwhile was taken for this rename.
+        for (const Tree::Replaced& replaced : ground_.tree.distrust(renaming.node.id))
+            ground_.kernel.forget_name(replaced.folder, replaced.name);
+        return moved;
+    }
     TRY_VOID(ground_.tree.rename(folder, name, to_folder, to_name));
     return renaming.node.folder() ? rename_latecomers(renaming, call) : Result<void>();
 }

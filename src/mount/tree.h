@@ -186,6 +186,9 @@ class Tree {
     void fill(Node& folder, std::string_view name, std::optional<Child> child, Moment asked,
               Freshness::Stamp stamp, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     bool take_own(Node& node, const std::string& etag) REQUIRES(mutex_);
+    // Under the name that this mount takes away from the node.
+    void leave_own(Node& node) REQUIRES(mutex_);
+    bool take_left(Node& folder, std::string_view name, const std::string& etag) REQUIRES(mutex_);
     void note_unknown(Node& folder, std::string_view name, std::vector<Replaced>& replaced)
         REQUIRES(mutex_);
     void await_own(Node& node, const std::string& etag) REQUIRES(mutex_);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +11,8 @@ namespace {
 
 // Own commits of one node that the journal may still have to tell of; it is never so far behind.
 constexpr std::size_t awaited_max = 64;
+// Names of one folder whose own commits it may still have to tell of.
+constexpr std::size_t left_names_max = 1024;
 
 }  // namespace
 
@@ -73,6 +76,29 @@ bool Tree::take_own(Node& node, const std::string& etag) {
     return true;
 }
 
+void Tree::leave_own(Node& node) {
+    if (!node.own || node.own->awaited.empty()) return;
+    auto& left = get(node.info.parent)->folder->left;
+    if (left.size() >= left_names_max) left.clear();
+    std::vector<std::string>& awaited = left[node.info.name];
+    std::ranges::move(std::exchange(node.own->awaited, {}), std::back_inserter(awaited));
+    if (awaited.size() > awaited_max)
+        awaited.erase(awaited.begin(), awaited.end() - static_cast<std::ptrdiff_t>(awaited_max));
+}
+
+// Whether it is an own commit of a name that is gone, or somebody else's, since.
+bool Tree::take_left(Node& folder, std::string_view name, const std::string& etag) {
+    auto& left = folder.folder->left;
+    const auto found = left.find(name);
+    if (found == left.end()) return false;
+    std::vector<std::string>& awaited = found->second;
+    const auto own = std::ranges::find(awaited, etag);
+    if (own == awaited.end()) return false;
+    awaited.erase(awaited.begin(), own + 1);
+    if (awaited.empty()) left.erase(found);
+    return true;
+}
+
 void Tree::note_unknown(Node& folder, std::string_view name, std::vector<Replaced>& replaced) {
     folder.folder->absent.erase(std::string(name));
     if (folder.folder->told_absent)
@@ -82,7 +108,10 @@ void Tree::note_unknown(Node& folder, std::string_view name, std::vector<Replace
 void Tree::begin_following() {
     const MutexLock lock(mutex_);
     followed_ = true;
-    for (const auto& [id, node] : nodes_) node->own.reset();
+    for (const auto& [id, node] : nodes_) {
+        node->own.reset();
+        if (node->folder) node->folder->left.clear();
+    }
 }
 
 // What is known of it now is newer than all that was asked so far.
@@ -146,10 +175,17 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         told_gone(*folder, path, marker, replaced);
         return replaced;
     }
+    if (take_left(*folder, path, child->version.etag)) return replaced;
     const auto found = folder->folder->children.find(path);
     if (found != folder->folder->children.end()) {
         Node& node = *get(found->second);
         if (take_own(node, child->version.etag)) return replaced;
+        if (node.moving && !node.info.folder()) return replaced;
+        if (!node.info.draft && node.own && !node.own->awaited.empty()) {
+            // It came before what this mount put there: a file that had the name before it, say.
+            doubt(node, replaced);
+            return replaced;
+        }
         if (node.info.draft) {
             if (!node.own) node.own = std::make_unique<Node::Own>();
             node.own->told = child->version.etag;
@@ -231,7 +267,10 @@ Result<void> Tree::remove(NodeId folder, std::string_view name) {
     TRY(Node * parent, get_folder(folder));
     mark_removed(*parent, name);
     const auto found = parent->folder->children.find(name);
-    if (found != parent->folder->children.end()) unname(*get(found->second));
+    if (found == parent->folder->children.end()) return {};
+    Node& node = *get(found->second);
+    leave_own(node);
+    unname(node);
     return {};
 }
 
@@ -248,10 +287,12 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     if (target != to->folder->children.end()) {
         if (target->second == node->info.id) return {};
         told_already = get(target->second)->info.version.etag == node->info.version.etag;
+        leave_own(*get(target->second));
         unname(*get(target->second));
     }
     const std::string old_name(name);  // `name` may be the node's own
     mark_removed(*from, old_name);
+    leave_own(*node);
     from->folder->children.erase(old_name);
     node->info.name = std::string(to_name);
     node->info.parent = to_folder;

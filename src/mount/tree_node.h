@@ -26,6 +26,9 @@ struct Tree::Folder {
         bool certain = true;  // or only a part of what implies the name
     };
     std::map<std::string, Removal, std::less<>> removed = {};
+    // Own commits (Own::awaited) of names that this mount then removed or renamed, of which the
+    // journal has not told yet.
+    std::map<std::string, std::vector<std::string>, std::less<>> left = {};
 };
 
 struct Tree::Node {

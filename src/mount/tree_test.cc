@@ -129,6 +129,46 @@ TEST_F(TreeTest, TheJournalTellsOfOthersAndIsNotBelievedAboutOneself) {
     EXPECT_THAT(names(at("f").id), ElementsAre("x"));
 }
 
+// A name that is used again and again, as by those who write a file and rename it.
+TEST_F(TreeTest, WhatTheJournalTellsOfANameDoesNotReachWhoHasItNext) {
+    fill(root_node, {});
+    tree.begin_following();
+    ASSERT_TRUE(tree.add(root_node, file("new", "1")));
+    ASSERT_TRUE(tree.rename(root_node, "new", root_node, "old"));
+    const NodeId next = tree.add(root_node, file("new", "2"))->id;
+    for (const bool moving : {true, false}) {
+        tree.set_moving(next, moving);
+        tree.told("new", false, file("", "1"));
+        tree.told("new", false, std::nullopt);
+        EXPECT_EQ(at("new").id, next);
+        EXPECT_EQ(at("new").version.etag, "2");
+        // At rest it is asked for again, for whoever removed it may be somebody else.
+        if (!moving) EXPECT_FALSE(tree.known(root_node, "new", freshness).value());
+    }
+    tree.told("new", false, file("", "2"));
+    tree.told("new", false, file("", "3"));
+    EXPECT_NE(at("new").id, next);
+}
+
+TEST_F(TreeTest, WhatTheJournalTellsLateOfAnOwnFileDoesNotBringItBack) {
+    fill(root_node, {});
+    tree.begin_following();
+    ASSERT_TRUE(tree.add(root_node, file("lock", "1")));
+    ASSERT_TRUE(tree.remove(root_node, "lock"));
+    ASSERT_TRUE(tree.add(root_node, file("new", "2")));
+    ASSERT_TRUE(tree.rename(root_node, "new", root_node, "old"));
+    tree.told("lock", false, file("", "1"));
+    tree.told("new", false, file("", "2"));
+    EXPECT_THAT(names(), ElementsAre("old"));
+    tree.told("lock", false, std::nullopt);
+    tree.told("new", false, std::nullopt);
+    EXPECT_THAT(tree.told("old", false, file("", "2")), IsEmpty());
+    EXPECT_THAT(names(), ElementsAre("old"));
+    // Somebody else's.
+    tree.told("lock", false, file("", "1"));
+    EXPECT_THAT(names(), ElementsAre("lock", "old"));
+}
+
 TEST_F(TreeTest, WhatTheJournalNeverTellsOfIsNotAwaitedForEver) {
     // Before there is a stream, and before a new one that does not go on where the last one ended.
     for (const bool followed : {false, true}) {

@@ -131,12 +131,12 @@ def mount(server, user, tmp_path):
     """Mounts a bucket; several times, if one likes: mount(bucket, "--read-only", name="b")."""
     made = []
 
-    def make(source, *options, name="a", environment=None, store_files=False):
+    def make(source, *options, name="a", environment=None, store_files=False, cache=None):
         base = tmp_path / name
         base.mkdir(exist_ok=True)
         # The server is on this machine: without this most would never go through the cache.
         options = options if store_files else (*options, "--no-store-files")
-        one = mounts.Mounted(base, environment or server.client_environment(), source, *options, user=user)
+        one = mounts.Mounted(base, environment or server.client_environment(), source, *options, user=user, cache=cache)
         made.append(one)
         return one.start()
 

@@ -1,5 +1,6 @@
 """Real mounts of real buckets: `weir mount --foreground`, as root and as somebody else."""
 
+import json
 import os
 import pathlib
 import re
@@ -28,10 +29,10 @@ def as_user(user):
 class Mounted:
     """A bucket that is mounted; `kill()` is SIGKILL, after which the folder is healed as a person would."""
 
-    def __init__(self, base, environment, source, *options, user=None, endpoint=None):
+    def __init__(self, base, environment, source, *options, user=None, endpoint=None, cache=None):
         self.base = pathlib.Path(base)
         self.folder = self.base / "mnt"
-        self.cache = self.base / "cache"
+        self.cache = cache or self.base / "cache"
         self.environment = environment
         self.source = source
         self.options = [*options, *(["--endpoint", endpoint] if endpoint else [])]
@@ -105,6 +106,13 @@ class Mounted:
         """Whether he finds it."""
         command = [str(word) for word in (*self.who, "test", "-e", self.folder / name)]
         return subprocess.run(command, check=False, timeout=120).returncode == 0
+
+    def status(self):
+        """What `weir mount status --json` tells."""
+        environment = self.environment | ({"HOME": str(self.base)} if self.user else {})
+        command = list(map(str, [*self.who, BINARY, "mount", "status", self.folder, "--json"]))
+        told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+        return json.loads(told.stdout)
 
     def cpu_seconds(self):
         """That the daemon took so far."""

@@ -12,14 +12,15 @@ QUEUE_PIECES = 256
 class Proxy:
     """Listens at `endpoint`. What is set holds from then on, for open connections too.
 
-    `delay_s`: each way, without making the stream narrower. `break_after_bytes`: a connection ends, without a word, once so
-    many bytes or more came from the server through it, each a random part of that. `passing`: cleared, nothing passes;
-    `dead`: nobody is answered.
+    `delay_s`: each way, without making the stream narrower. `bytes_per_s`: of each connection, each way.
+    `break_after_bytes`: a connection ends, without a word, once so many bytes or more came from the server through it, each
+    a random part of that. `passing`: cleared, nothing passes; `dead`: nobody is answered.
     """
 
     def __init__(self, port, seed=1):
         self.target = ("127.0.0.1", port)
         self.delay_s = 0.0
+        self.bytes_per_s = None
         self.break_after_bytes = None
         self.dead = False
         self.passing = threading.Event()
@@ -72,6 +73,9 @@ class Proxy:
                     return self.shut(sink, socket.SHUT_WR)
                 try:
                     sink.sendall(piece)
+                    rate = self.bytes_per_s
+                    if rate:
+                        time.sleep(len(piece) / rate)
                 except OSError:
                     return self.shut(source, socket.SHUT_RDWR)
 
