@@ -167,9 +167,12 @@ TEST(WriteFile, IsCountedAndNeverEvicted) {
 
 TEST(WriteFile, WhatACrashLeftHalfMadeIsSwept) {
     const CacheRig rig;
-    const std::string a(32, 'a'), b(32, 'b'), c(32, 'c');
+    const std::string a(32, 'a'), b(32, 'b'), c(32, 'c'), d(32, 'd');
     {
         const auto cache = rig.open();
+        std::ofstream(rig.path / "dirty" / (d + ".data"));
+        std::ofstream(rig.path / "dirty" / (d + ".info"));
+        EXPECT_EQ(cache->abandoned_writes()->size(), 0U);
         std::ofstream(rig.path / "dirty" / (a + ".data"));
         std::ofstream(rig.path / "dirty" / (b + ".new")) << "half";
         std::ofstream(rig.path / "dirty" / (c + ".data")) << "bytes";
@@ -179,6 +182,8 @@ TEST(WriteFile, WhatACrashLeftHalfMadeIsSwept) {
     const auto cache = rig.open();
     EXPECT_FALSE(std::filesystem::exists(rig.path / "dirty" / (a + ".data")));
     EXPECT_FALSE(std::filesystem::exists(rig.path / "dirty" / (b + ".new")));
+    EXPECT_FALSE(std::filesystem::exists(rig.path / "dirty" / (d + ".data")));
+    EXPECT_FALSE(std::filesystem::exists(rig.path / "dirty" / (d + ".info")));
     EXPECT_TRUE(std::filesystem::exists(rig.path / "dirty" / "notes.txt"));
     const auto abandoned = *cache->abandoned_writes();
     ASSERT_EQ(abandoned.size(), 1U);

@@ -158,7 +158,9 @@ Result<std::vector<AbandonedWrite>> WriteFiles::abandoned() const {
             continue;
         const Result<FileFacts> facts = data ? data->facts() : fail(data.error());
         Result<WriteInfo> info = facts ? read_info(id) : fail(facts.error());
-        if (!info && info.error().code() == Code::not_found) continue;  // expendable
+        // Expendable; or the process ended while it made the file, before there was a byte.
+        const bool empty = facts && facts->size_bytes == 0;
+        if (!info && (info.error().code() == Code::not_found || empty)) continue;
         abandoned.push_back(
             {.id = id, .info = std::move(info), .size_bytes = facts ? facts->size_bytes : 0});
     }
@@ -171,7 +173,9 @@ Result<void> WriteFiles::sweep() const {
         const Result<File> data = folder_.open(data_name(id));
         const Result<WriteInfo> info = read_info(id);
         // Data whose description is damaged stays: it is somebody's, who may know what it was.
-        const bool has_data = data || data.error().code() != Code::not_found;
+        const Result<FileFacts> facts = data ? data->facts() : fail(data.error());
+        const bool empty = !info && facts && facts->size_bytes == 0;
+        const bool has_data = !empty && (data || data.error().code() != Code::not_found);
         const bool has_info = info || info.error().code() != Code::not_found;
         // What cannot be removed is no file, and takes no bytes of the budget.
         if (!has_data || !has_info) static_cast<void>(remove(id));

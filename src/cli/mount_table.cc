@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <sys/statfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "cli/daemon_socket.h"
 
 namespace weir::cli {
 namespace {
@@ -42,9 +45,11 @@ std::string unescaped(std::string_view text) {
 
 // "36 35 98:0 /root /folder rw,noatime shared:1 - fuse.weir source rw": nullopt for others.
 std::optional<Mounted> parse_line(std::string_view line) {
-    constexpr int fields_before_folder = 4;
-    for (int i = 0; i < fields_before_folder; ++i) take_field(line);
+    for (int i = 0; i < 2; ++i) take_field(line);
+    const std::string_view device = take_field(line);
+    take_field(line);
     Mounted mounted{.folder = unescaped(take_field(line))};
+    mounted.device = device.substr(std::min(device.find(':') + 1, device.size()));
     // Optional fields end with a lone hyphen.
     while (!line.empty() && take_field(line) != "-") {
     }
@@ -95,6 +100,7 @@ Result<std::string> real_folder(const std::string& path) {
     std::filesystem::path full = std::filesystem::absolute(path, error).lexically_normal();
     if (error) return fail(Code::invalid_argument, fmt::format("{}: {}", path, error.message()));
     if (!full.has_filename() && full.has_relative_path()) full = full.parent_path();
+    give_up_dead(full.string());
     // A link to a folder is followed, but only where the folder answers.
     if (!is_dead(full.string())) {
         const std::filesystem::path real = std::filesystem::canonical(full, error);

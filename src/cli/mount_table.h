@@ -15,7 +15,8 @@ namespace weir::cli {
 struct Mounted {
     std::string folder = {};
     std::string source = {};
-    unsigned owner = 0;  // user id of whoever mounted
+    unsigned owner = 0;       // user id of whoever mounted
+    std::string device = {};  // its number, as the kernel calls the connection: "53"
     bool operator==(const Mounted&) const = default;
 };
 
@@ -28,7 +29,8 @@ Result<std::optional<Mounted>> mounted_at(const std::string& folder);
 // Its daemon is gone: all that is asked of it fails.
 bool is_dead(const std::string& folder);
 
-// Absolute and without links; the last name is not looked into, since nobody may answer there.
+// Absolute and without links; the last name is not looked into, since nobody may answer there. A
+// daemon that was killed is given up first (daemon_socket.h).
 Result<std::string> real_folder(const std::string& path);
 
 }  // namespace weir::cli

@@ -17,9 +17,10 @@ TEST(MountTable, HasTheFoldersOfWeir) {
         "43 22 0:40 / /mnt/last rw - fuse.weir weir:b "
         "rw,user_id=1000,group_id=100,default_permissions");
     EXPECT_EQ(all,
-              (std::vector<Mounted>{{.folder = "/mnt/weir/my-models", .source = "weir:m/p"},
-                                    {.folder = "/mnt/with space\\", .source = "weir:m"},
-                                    {.folder = "/mnt/last", .source = "weir:b", .owner = 1000}}));
+              (std::vector<Mounted>{
+                  {.folder = "/mnt/weir/my-models", .source = "weir:m/p", .device = "37"},
+                  {.folder = "/mnt/with space\\", .source = "weir:m", .device = "38"},
+                  {.folder = "/mnt/last", .source = "weir:b", .owner = 1000, .device = "40"}}));
 }
 
 TEST(MountTable, FoldersAreAbsoluteAndWithoutLinks) {

@@ -4,23 +4,20 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/limits.h"
 #include "cli/command_line.h"
+#include "cli/daemon_socket.h"
 #include "cli/mount_table.h"
 #include "cli/unmount.h"
-#include "io/socket_path.h"
-#include "mount/status.h"
 
 namespace weir::cli {
 namespace {
@@ -40,21 +37,6 @@ class Descriptor {
   private:
     const int descriptor_;
 };
-
-// The socket at which the daemon answers; -1 if none does.
-int connect_to_daemon(const std::string& folder) {
-    const std::string path = mount::status_socket(mount::status_folder(), folder);
-    const Result<io::SocketPath> name = io::SocketPath::of(path);
-    if (!name) return -1;
-    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-    std::memcpy(address.sun_path, name->text().data(), name->text().size());
-    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0 ||
-        ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-        return socket;
-    ::close(socket);
-    return -1;
-}
 
 // The same daemon, as a descriptor that is readable once it has ended; -1 if it has.
 int open_process(int socket) {

@@ -79,7 +79,8 @@ struct Session::State : Answers {
     State(SessionOptions options_in, const MountLimits& limits_in, Log& log_in)
         : Answers(limits_in, log_in),
           options(std::move(options_in)),
-          notifier([this](const Notifier::Notice& notice) { tell(notice); }, notices_max, log) {}
+          notifier([this](const Notifier::Notice& notice) { return tell(notice); },
+                   [this] { return fuse_session_fd(session); }, notices_max, log) {}
     ~State() {
         notifier.stop();
         if (session == nullptr) return;
@@ -92,7 +93,7 @@ struct Session::State : Answers {
 
     Result<void> mount();
     void raise_readahead() const;
-    void tell(const Notifier::Notice& notice) const;
+    Result<void> tell(const Notifier::Notice& notice) const;
     void disown_folder() const;
     int serve();
     void end_serving() EXCLUDES(mutex);
@@ -234,16 +235,15 @@ void Session::State::raise_readahead() const {
         log.info("the kernel's read-ahead cannot be raised by {}", path);
 }
 
-void Session::State::tell(const Notifier::Notice& notice) const {
+Result<void> Session::State::tell(const Notifier::Notice& notice) const {
     // What the kernel does not know (ENOENT) needs no forgetting.
     const int error = notice.name.empty()
                           ? fuse_lowlevel_notify_inval_inode(session, notice.node, notice.offset, 0)
                           : fuse_lowlevel_notify_expire_entry(
                                 session, notice.node, notice.name.data(), notice.name.size(),
                                 expires ? FUSE_LL_EXPIRE_ONLY : static_cast<fuse_expire_flags>(0));
-    if (error != 0 && error != -ENOENT && error != -ENODEV && error != -EBADF)
-        log.warn("the kernel was not told that {:?} in {} changed: {}", notice.name, notice.node,
-                 std::strerror(-error));
+    if (error == 0 || error == -ENOENT || error == -ENODEV || error == -EBADF) return {};
+    return fail(errno_error(fmt::format("{:?} in {}", notice.name, notice.node), -error));
 }
 
 // Our mount is not there any more, perhaps another is. libfuse would take that away, unless its

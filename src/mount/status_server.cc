@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -43,7 +44,9 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(std::string socket,
                                                           std::uint32_t owner_uid, Ask ask,
                                                           AwaitEnd await_end) {
     TRY_VOID(make_folder(socket.substr(0, socket.rfind('/'))));
-    TRY(const io::SocketPath name, io::SocketPath::of(socket));
+    // Under another name until it answers: who finds it silent takes the daemon for dead.
+    const std::string silent = socket + ".new";
+    TRY(const io::SocketPath name, io::SocketPath::of(silent));
     std::unique_ptr<StatusServer> made(new StatusServer(std::move(socket)));
     httplib::Server& server = *made->server_;
     server.new_task_queue = [] { return new httplib::ThreadPool(threads); };
@@ -60,17 +63,19 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(std::string socket,
     server.Get("/end", [await_end](const httplib::Request&, httplib::Response& response) {
         response.set_content(std::to_string(await_end()) + "\n", "text/plain");
     });
+    ::unlink(silent.c_str());
+    if (!server.bind_to_port(name.text(), no_port))
+        return fail(errno_error("making the socket " + silent, errno));
+    // Not by umask, which other threads share. Who was quicker has read nothing secret.
+    if (::chmod(silent.c_str(), 0600) != 0)
+        return fail(errno_error("closing the socket " + silent + " to others", errno));
+    if (owner_uid != ::geteuid() &&
+        ::lchown(silent.c_str(), owner_uid, static_cast<gid_t>(-1)) != 0)
+        return fail(errno_error("giving away the socket " + silent, errno));
     // A mount that died left its socket; that of one that lives cannot be here, since two mounts
     // are not at one folder.
-    ::unlink(made->socket_.c_str());
-    if (!server.bind_to_port(name.text(), no_port))
+    if (::rename(silent.c_str(), made->socket_.c_str()) != 0)
         return fail(errno_error("making the socket " + made->socket_, errno));
-    // Not by umask, which other threads share. Who was quicker has read nothing secret.
-    if (::chmod(made->socket_.c_str(), 0600) != 0)
-        return fail(errno_error("closing the socket " + made->socket_ + " to others", errno));
-    if (owner_uid != ::geteuid() &&
-        ::lchown(made->socket_.c_str(), owner_uid, static_cast<gid_t>(-1)) != 0)
-        return fail(errno_error("giving away the socket " + made->socket_, errno));
     made->thread_ = std::thread([&server] { server.listen_after_bind(); });
     return made;
 }
