@@ -142,6 +142,7 @@ class Entry : public std::enable_shared_from_this<Entry> {
     const StateFacts& facts_;
     mutable State state_;
 
+    Mutex writing_;  // blocks of the data, one thread at a time
     // Whether an entry is complete is decided by one at a time, here and (settling_byte) elsewhere.
     Mutex settling_;
     mutable Mutex mutex_;

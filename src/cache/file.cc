@@ -74,6 +74,16 @@ Result<void> File::resize(std::uint64_t size_bytes) {
     return {};
 }
 
+Result<void> File::allocate(std::uint64_t offset, std::uint64_t length) {
+    if (uninterrupted([&] {
+            return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                               static_cast<off_t>(length));
+        }) == 0 ||
+        errno == EOPNOTSUPP || errno == ENOSYS)
+        return {};
+    return failed("allocating", name_);
+}
+
 Result<void> File::punch(std::uint64_t offset, std::uint64_t length) {
     if (length == 0) return {};
     constexpr int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;

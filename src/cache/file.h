@@ -67,6 +67,8 @@ class File {
     Result<void> resize(std::uint64_t size_bytes);
     // The range reads as zeros and takes no space. A file system that cannot is an error: what
     // would not go away must stay counted.
+    // Has the disk's room for the range, whatever its size, as far as the file system can promise.
+    Result<void> allocate(std::uint64_t offset, std::uint64_t length);
     Result<void> punch(std::uint64_t offset, std::uint64_t length);
     // The bytes are durable, those written through a mapping too (fdatasync).
     Result<void> sync();
