@@ -65,10 +65,10 @@ class File {
     // All of `bytes`; after a failure any part of them may be there. no_space.
     Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes);
     Result<void> resize(std::uint64_t size_bytes);
-    // The range reads as zeros and takes no space. A file system that cannot is an error: what
-    // would not go away must stay counted.
     // Has the disk's room for the range, whatever its size, as far as the file system can promise.
     Result<void> allocate(std::uint64_t offset, std::uint64_t length);
+    // The range reads as zeros and takes no space. A file system that cannot is an error: what
+    // would not go away must stay counted.
     Result<void> punch(std::uint64_t offset, std::uint64_t length);
     // The bytes are durable, those written through a mapping too (fdatasync).
     Result<void> sync();

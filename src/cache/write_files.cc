@@ -160,7 +160,9 @@ Result<std::vector<AbandonedWrite>> WriteFiles::abandoned() const {
         Result<WriteInfo> info = facts ? read_info(id) : fail(facts.error());
         // Expendable; or the process ended while it made the file, before there was a byte.
         const bool empty = facts && facts->size_bytes == 0;
-        if (!info && (info.error().code() == Code::not_found || empty)) continue;
+        if (!info && (info.error().code() == Code::not_found ||
+                      (empty && info.error().code() == Code::corrupt)))
+            continue;
         abandoned.push_back(
             {.id = id, .info = std::move(info), .size_bytes = facts ? facts->size_bytes : 0});
     }
@@ -174,7 +176,8 @@ Result<void> WriteFiles::sweep() const {
         const Result<WriteInfo> info = read_info(id);
         // Data whose description is damaged stays: it is somebody's, who may know what it was.
         const Result<FileFacts> facts = data ? data->facts() : fail(data.error());
-        const bool empty = !info && facts && facts->size_bytes == 0;
+        const bool empty =
+            !info && info.error().code() == Code::corrupt && facts && facts->size_bytes == 0;
         const bool has_data = !empty && (data || data.error().code() != Code::not_found);
         const bool has_info = info || info.error().code() != Code::not_found;
         // What cannot be removed is no file, and takes no bytes of the budget.

@@ -1,29 +1,38 @@
 #include "cli/daemon_socket.h"
 
-#include <fmt/format.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <fstream>
+#include <future>
+#include <memory>
+#include <thread>
 
 #include "cli/mount_table.h"
 #include "io/socket_path.h"
+#include "mount/connection.h"
 #include "mount/status.h"
 
 namespace weir::cli {
 namespace {
 
-// The kernel's list of connections is mounted where there is systemd.
-void abort_connection(const std::string& device) {
-    const std::string folder = "/sys/fs/fuse/connections";
-    const std::string path = fmt::format("{}/{}/abort", folder, device);
-    if (::access(path.c_str(), W_OK) != 0 && ::geteuid() == 0)
-        ::mount("fusectl", folder.c_str(), "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
-    std::ofstream(path) << "1";
+constexpr std::chrono::seconds answers_within{10};
+
+// Whether anybody, or the kernel in his place, says a word about it. Who does not is waited for on
+// a thread of its own, which ends with the process.
+bool answers(const std::string& folder) {
+    const auto said = std::make_shared<std::promise<void>>();
+    std::future<void> word = said->get_future();
+    std::thread([said, folder] {
+        struct statfs unused{};
+        static_cast<void>(::statfs(folder.c_str(), &unused));
+        said->set_value();
+    }).detach();
+    return word.wait_for(answers_within) == std::future_status::ready;
 }
 
 }  // namespace
@@ -45,13 +54,14 @@ int connect_to_daemon(const std::string& folder) {
 }
 
 void give_up_dead(const std::string& folder) {
+    const auto there = mounted_at(folder);
+    // Another user's daemon has its socket elsewhere.
+    if (!there || !*there || (*there)->owner != ::geteuid()) return;
     const int socket = connect_to_daemon(folder);
     if (socket >= 0) ::close(socket);
     if (socket >= 0 || errno != ECONNREFUSED) return;
-    // Where it cannot be ended, umount says what is wrong.
-    const auto there = mounted_at(folder);
-    if (there && *there) abort_connection((*there)->device);
-    ::unlink(mount::status_socket(mount::status_folder(), folder).c_str());
+    // The socket may be an older daemon's.
+    if (!answers(folder)) mount::abort_connection((*there)->device);
 }
 
 }  // namespace weir::cli

@@ -10,9 +10,9 @@ namespace weir::cli {
 // Connected; the caller closes it. -1 if nobody answers.
 int connect_to_daemon(const std::string& folder);
 
-// Ends the kernel's wait for a daemon that was killed, if it still waits: its socket is there, and
-// nobody listens. As far as this user may. The socket goes, too: it says nothing about the next
-// daemon.
+// Ends the kernel's wait for a daemon of this user that was killed, where it still waits
+// (mount/notifier.h): nobody listens at its socket, and the mount does not answer for seconds.
+// `folder`: as mount_name() says.
 void give_up_dead(const std::string& folder);
 
 }  // namespace weir::cli

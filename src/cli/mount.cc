@@ -5,6 +5,7 @@
 
 #include "cli/command_line.h"
 #include "cli/daemon.h"
+#include "cli/daemon_socket.h"
 #include "cli/mount_line.h"
 #include "cli/mount_run.h"
 #include "cli/mount_table.h"
@@ -19,6 +20,8 @@ constexpr int mount_failed = 32;
 // The folder is there, and nothing of ours is mounted on it. A mount that died there is cleared
 // away.
 Result<void> prepare_folder(MountLine& line) {
+    TRY(const std::string name, mount_name(line.folder));
+    give_up_dead(name);
     TRY(line.folder, real_folder(line.folder));
     TRY(const std::optional<Mounted> there, mounted_at(line.folder));
     if (there && !is_dead(line.folder))

@@ -56,15 +56,19 @@ class Watch {
 
     // Of what begins before there is a mount.
     const net::Interrupt& signalled() const { return signalled_; }
-    // From now on that stops it, now if the signal came before.
+    // What stops it from now on; called on this one's thread.
     void stop_by(std::function<void()> stop) EXCLUDES(mutex_) {
         const MutexLock lock(mutex_);
         stop_ = std::move(stop);
-        if (signalled_.interrupted()) stop_();
+        changed_.notify_all();
     }
     // No call comes from here any more.
-    void end() {
-        ended_ = true;
+    void end() EXCLUDES(mutex_) {
+        {
+            const MutexLock lock(mutex_);
+            ended_ = true;
+        }
+        changed_.notify_all();
         if (thread_.joinable()) thread_.join();
     }
 
@@ -79,15 +83,22 @@ class Watch {
         if (ended_) return;
         for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, SIG_DFL);
         ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
-        const MutexLock lock(mutex_);
         signalled_.interrupt();
-        if (stop_) stop_();
+        std::function<void()> stop;
+        {
+            const MutexLock lock(mutex_);
+            while (!stop_ && !ended_) changed_.wait(mutex_);
+            if (ended_) return;
+            stop = stop_;
+        }
+        stop();
     }
 
     const sigset_t signals_;
     const std::function<void()> tick_;
     net::Interrupt signalled_;
     Mutex mutex_;
+    ConditionVariable changed_;
     std::function<void()> stop_ GUARDED_BY(mutex_);
     std::atomic<bool> ended_ = false;
     std::thread thread_;  // the last
@@ -238,7 +249,7 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
     watch.stop_by([&] { mount->stop(); });
-    if (!mounted()) mount->stop();
+    if (!mounted()) return fail(Code::cancelled, "whoever mounted it is gone");
     const Result<void> served = mount->wait();
     watch.end();
     if (served) log.info("{} is unmounted", line.folder);

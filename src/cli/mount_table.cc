@@ -11,8 +11,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "cli/daemon_socket.h"
-
 namespace weir::cli {
 namespace {
 
@@ -95,20 +93,23 @@ bool is_dead(const std::string& folder) {
     return ::statfs(folder.c_str(), &unused) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
-Result<std::string> real_folder(const std::string& path) {
+Result<std::string> mount_name(const std::string& path) {
     std::error_code error;
     std::filesystem::path full = std::filesystem::absolute(path, error).lexically_normal();
     if (error) return fail(Code::invalid_argument, fmt::format("{}: {}", path, error.message()));
     if (!full.has_filename() && full.has_relative_path()) full = full.parent_path();
-    give_up_dead(full.string());
-    // A link to a folder is followed, but only where the folder answers.
-    if (!is_dead(full.string())) {
-        const std::filesystem::path real = std::filesystem::canonical(full, error);
-        if (!error) return real.string();
-    }
     const std::filesystem::path parent = std::filesystem::canonical(full.parent_path(), error);
     // A parent that is not there either may still be made.
     return error ? full.string() : (parent / full.filename()).string();
+}
+
+Result<std::string> real_folder(const std::string& path) {
+    TRY(const std::string full, mount_name(path));
+    // A link to a folder is followed, but only where the folder answers.
+    if (is_dead(full)) return full;
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(full, error);
+    return error ? full : real.string();
 }
 
 }  // namespace weir::cli

@@ -29,8 +29,10 @@ Result<std::optional<Mounted>> mounted_at(const std::string& folder);
 // Its daemon is gone: all that is asked of it fails.
 bool is_dead(const std::string& folder);
 
-// Absolute and without links; the last name is not looked into, since nobody may answer there. A
-// daemon that was killed is given up first (daemon_socket.h).
+// Absolute and without links but for the last name, which is not looked into: nobody may answer
+// there.
+Result<std::string> mount_name(const std::string& path);
+// Absolute and without links, the last name too where it answers.
 Result<std::string> real_folder(const std::string& path);
 
 }  // namespace weir::cli

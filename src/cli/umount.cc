@@ -100,6 +100,8 @@ Result<void> await_daemon(const std::string& folder, int socket, int process) {
 }
 
 Result<void> umount(const std::string& given, bool lazy) {
+    TRY(const std::string name, mount_name(given));
+    give_up_dead(name);
     TRY(const std::string folder, real_folder(given));
     TRY(const std::optional<Mounted> there, mounted_at(folder));
     if (!there)

@@ -1,5 +1,6 @@
 #include "mount/folder_page.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"

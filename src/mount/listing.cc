@@ -1,5 +1,6 @@
 #include "mount/listing.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 

@@ -42,9 +42,9 @@ std::string folder_prefix(std::string prefix) {
 }
 
 // The bucket is there, and we may list it: what else would be found out by the first `ls`.
-Result<void> look_at_bucket(const Store& store) {
-    const auto page =
-        store.client.list_objects({.bucket = store.bucket, .prefix = store.prefix, .max_keys = 1});
+Result<void> look_at_bucket(const Store& store, const client::Call& call) {
+    const auto page = store.client.list_objects(
+        {.bucket = store.bucket, .prefix = store.prefix, .max_keys = 1}, call);
     if (page) return {};
     return fail(Error(page.error().code(), fmt::format("{} cannot be mounted: {}", store.bucket,
                                                        page.error().message())));
@@ -225,11 +225,12 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
                 .as_of = options.as_of,
                 .attributes_in_listings = options.listed_metadata,
                 .reads_files = options.store_files && on_loopback(environs.client.endpoint().host)};
-    TRY_VOID(look_at_bucket(store));
+    TRY_VOID(look_at_bucket(store, {.interrupt = &environs.ending}));
     auto state = std::make_unique<State>(std::move(options), environs, std::move(store));
     state->wire_store();
     // Before the kernel has a folder that nobody answers for yet.
     if (state->options.recover) TRY_VOID(state->recover());
+    if (environs.ending.interrupted()) return fail(Code::cancelled, "a signal ended it");
     TRY(state->session, Session::mount(session_options(state->options, state->store),
                                        environs.limits, environs.log));
     state->wire();

@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -12,7 +11,7 @@ namespace weir::mount {
 namespace {
 
 bool close_all(unsigned first, unsigned last, unsigned flags) {
-    return first > last || ::syscall(SYS_close_range, first, last, flags) == 0;
+    return ::syscall(SYS_close_range, first, last, flags) == 0;
 }
 
 }  // namespace
@@ -49,13 +48,11 @@ void Notifier::stop() {
 
 // Kernels before 5.9 cannot: it works there, too, but for being killed at the wrong moment.
 void Notifier::isolate() const {
-    constexpr unsigned after_stderr = STDERR_FILENO + 1;
     const auto device = static_cast<unsigned>(device_());
-    // The first call parts them from the other threads', so it must not be one for nothing.
-    if (close_all(std::max(device, after_stderr) + 1, std::numeric_limits<unsigned>::max(),
-                  CLOSE_RANGE_UNSHARE) &&
-        device > after_stderr)
-        static_cast<void>(close_all(after_stderr, device - 1, 0));
+    // The first call parts them from the other threads'.
+    if (close_all(device + 1, std::numeric_limits<unsigned>::max(), CLOSE_RANGE_UNSHARE) &&
+        device > 0)
+        static_cast<void>(close_all(0, device - 1, 0));
 }
 
 void Notifier::run() {

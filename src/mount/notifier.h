@@ -6,7 +6,9 @@
 // That thread cannot be killed while it waits for such a lock, and while one thread of a process
 // has its descriptors nobody takes the device from it. So it has descriptors of its own, none but
 // the device's: when the daemon is killed, the kernel takes those that requests were read from,
-// ends what was not answered, and with that the wait.
+// ends what was read and not answered, and with that the wait. If the lock then goes to somebody
+// whose request nobody reads, it waits on, until the connection is aborted (weir umount, weir
+// mount).
 //
 // Owned by Session; tell_*() from any thread, never waits. Past its bound what is told is dropped,
 // and counted: the kernel then believes it until its time is up (Freshness).

@@ -34,8 +34,9 @@ Result<void> follow_move(const DraftGround& ground, Draft& draft, const std::str
                          const client::Call& call) {
     const std::optional<ObjectVersion> base = draft.version();
     if (to.empty() || !base) return {};
-    TRY(const bool moved, is_there(ground, to, base->etag, call));
-    if (!moved) return {};
+    TRY(const bool there, is_there(ground, to, base->etag, call));
+    TRY(const bool here, is_there(ground, draft.key(), base->etag, call));
+    if (!there || here) return {};
     return draft.rename({.key = to,
                          .replaces = false,
                          .move = [](const ObjectVersion& version) -> Result<ObjectVersion> {
@@ -73,6 +74,7 @@ Result<std::vector<Recovered>> recover_writes(const DraftGround& ground, const s
             one.info->bucket != ground.bucket || !one.info->key.starts_with(prefix))
             continue;
         Recovered recovered{.id = one.id, .key = one.info->key, .bytes = one.size_bytes};
+        if (call.interrupt != nullptr && call.interrupt->interrupted()) break;
         const Result<void> done = bring(ground, one.id, call);
         if (!done) recovered.error = done.error();
         all.push_back(std::move(recovered));

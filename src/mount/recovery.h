@@ -24,7 +24,7 @@ struct Recovered {
 };
 
 // What was to be written to the ground's bucket, below `prefix`. Fails only where the cache cannot
-// tell what there is. Once `call` is interrupted the rest fails with cancelled.
+// tell what there is. Once `call` is interrupted the rest is left.
 Result<std::vector<Recovered>> recover_writes(const DraftGround& ground, const std::string& prefix,
                                               const client::Call& call = {});
 

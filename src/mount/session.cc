@@ -1,8 +1,10 @@
 #include "mount/session.h"
+#include "mount/connection.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fuse3/fuse_opt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <sys/mount.h>
@@ -82,6 +84,8 @@ struct Session::State : Answers {
           notifier([this](const Notifier::Notice& notice) { return tell(notice); },
                    [this] { return fuse_session_fd(session); }, notices_max, log) {}
     ~State() {
+        // Who has requests that nobody reads any more may have a lock that a notice waits for.
+        if (connected()) abort_connection(std::to_string(minor(device)));
         notifier.stop();
         if (session == nullptr) return;
         if (device_of(options.folder) != device) disown_folder();
@@ -95,6 +99,7 @@ struct Session::State : Answers {
     void raise_readahead() const;
     Result<void> tell(const Notifier::Notice& notice) const;
     void disown_folder() const;
+    bool connected() const;
     int serve();
     void end_serving() EXCLUDES(mutex);
 
@@ -244,6 +249,13 @@ Result<void> Session::State::tell(const Notifier::Notice& notice) const {
                                 expires ? FUSE_LL_EXPIRE_ONLY : static_cast<fuse_expire_flags>(0));
     if (error == 0 || error == -ENOENT || error == -ENODEV || error == -EBADF) return {};
     return fail(errno_error(fmt::format("{:?} in {}", notice.name, notice.node), -error));
+}
+
+// The kernel may still ask; `device` is nobody else's then.
+bool Session::State::connected() const {
+    if (session == nullptr || device == 0) return false;
+    pollfd waits{.fd = fuse_session_fd(session), .events = POLLIN, .revents = 0};
+    return ::poll(&waits, 1, 0) >= 0 && (waits.revents & POLLERR) == 0;
 }
 
 // Our mount is not there any more, perhaps another is. libfuse would take that away, unless its

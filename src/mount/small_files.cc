@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -15,6 +16,11 @@ namespace {
 constexpr int polite = 10;                            // of nice(1)
 constexpr std::chrono::milliseconds wait_slice{100};  // so long an interrupt goes unnoticed
 
+// Its bytes, and what it takes to know them.
+std::uint64_t held_bytes_of(const cache::ObjectIdentity& identity) {
+    return identity.size_bytes + KiB;
+}
+
 // Linux: of this thread alone. Where it may not be set the thread is only less polite, or slower.
 void set_niceness(int nice) {
     static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice));
@@ -25,10 +31,10 @@ void set_niceness(int nice) {
 SmallFile::SmallFile(cache::ObjectIdentity identity,
                      std::shared_ptr<std::atomic<std::uint64_t>> held_bytes)
     : identity_(std::move(identity)), held_bytes_(std::move(held_bytes)) {
-    held_bytes_->fetch_add(identity_.size_bytes);
+    held_bytes_->fetch_add(held_bytes_of(identity_));
 }
 
-SmallFile::~SmallFile() { held_bytes_->fetch_sub(identity_.size_bytes); }
+SmallFile::~SmallFile() { held_bytes_->fetch_sub(held_bytes_of(identity_)); }
 
 Result<bool> SmallFile::fetch(const Fetch& fetch, const net::Interrupt* interrupt) {
     {
@@ -79,10 +85,10 @@ std::shared_ptr<SmallFile> SmallFiles::of(const cache::ObjectIdentity& identity)
     }
     if (cache_.has(id)) return nullptr;
     const MutexLock lock(mutex_);
+    if (stopping_ || held_bytes_->load() + held_bytes_of(identity) > limits_.held_files_bytes_max)
+        return nullptr;
     std::weak_ptr<SmallFile>& known = known_[id];
     if (auto other = known.lock()) return other->identity() == identity ? other : nullptr;
-    if (stopping_ || held_bytes_->load() + identity.size_bytes > limits_.held_files_bytes_max)
-        return nullptr;
     auto file = std::make_shared<SmallFile>(identity, held_bytes_);
     known = file;
     if (known_.size() >= sweep_at_) {

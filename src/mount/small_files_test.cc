@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -40,7 +41,7 @@ class SmallFilesTest : public testing::Test {
         std::string name = (std::filesystem::temp_directory_path() / "weir-small-XXXXXX").string();
         CHECK(::mkdtemp(name.data()) != nullptr);
         folder = name;
-        limits.held_files_bytes_max = 4 * file_bytes;
+        limits.held_files_bytes_max = 4 * (file_bytes + KiB);
         open();
     }
     ~SmallFilesTest() override {

@@ -100,6 +100,7 @@ class StatusServer {
     explicit StatusServer(std::string socket);
 
     const std::string socket_;
+    std::uint64_t inode_ = 0;  // of the socket
     std::unique_ptr<httplib::Server> server_;
     std::thread thread_;  // the last
 };

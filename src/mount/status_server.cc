@@ -72,8 +72,11 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(std::string socket,
     if (owner_uid != ::geteuid() &&
         ::lchown(silent.c_str(), owner_uid, static_cast<gid_t>(-1)) != 0)
         return fail(errno_error("giving away the socket " + silent, errno));
-    // A mount that died left its socket; that of one that lives cannot be here, since two mounts
-    // are not at one folder.
+    struct stat bound{};
+    if (::lstat(silent.c_str(), &bound) != 0)
+        return fail(errno_error("looking at the socket " + silent, errno));
+    made->inode_ = bound.st_ino;
+    // What has the name is of a mount that ended, or is not at the folder any more.
     if (::rename(silent.c_str(), made->socket_.c_str()) != 0)
         return fail(errno_error("making the socket " + made->socket_, errno));
     made->thread_ = std::thread([&server] { server.listen_after_bind(); });
@@ -87,7 +90,9 @@ StatusServer::~StatusServer() {
         server_->stop();
         thread_.join();
     }
-    ::unlink(socket_.c_str());
+    // Another daemon's, if this one ended long after its mount.
+    struct stat found{};
+    if (::lstat(socket_.c_str(), &found) == 0 && found.st_ino == inode_) ::unlink(socket_.c_str());
 }
 
 }  // namespace weir::mount

@@ -180,7 +180,10 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
     if (found != folder->folder->children.end()) {
         Node& node = *get(found->second);
         if (take_own(node, child->version.etag)) return replaced;
-        if (node.moving && !node.info.folder()) return replaced;
+        if (node.moving && !node.info.folder()) {
+            node.told_moving = true;
+            return replaced;
+        }
         if (!node.info.draft && node.own && !node.own->awaited.empty()) {
             // It came before what this mount put there: a file that had the name before it, say.
             doubt(node, replaced);
@@ -302,12 +305,17 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     to->folder->children.emplace(node->info.name, node->info.id);
     to->folder->absent.erase(node->info.name);
     if (node->folder) node->folder->removed.clear();
+    // The old name may be somebody's by now: who looks for it asks.
+    if (node->told_moving) from->folder->whole = {};
     return {};
 }
 
 void Tree::set_moving(NodeId id, bool moving) {
     const MutexLock lock(mutex_);
-    if (Node* node = get(id)) node->moving = moving;
+    Node* node = get(id);
+    if (node == nullptr) return;
+    node->moving = moving;
+    node->told_moving = false;
 }
 
 std::vector<Tree::Replaced> Tree::distrust(NodeId id) {

@@ -49,6 +49,7 @@ struct Tree::Node {
     std::unique_ptr<Own> own = {};
     // This mount is renaming it: what the journal tells of its old name meanwhile is known.
     bool moving = false;
+    bool told_moving = false;  // that something was put there: by this mount before, or by others
 };
 
 }  // namespace weir::mount

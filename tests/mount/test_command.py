@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -121,6 +122,31 @@ def test_wrong_keys(bucket, weir):
     result = weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log", check=False, AWS_SECRET_ACCESS_KEY="wrong")
     assert result.returncode == 32
     assert "SignatureDoesNotMatch" in result.stderr
+
+
+def status_socket(folder):
+    return RUN / f"mount-{crc64nvme(os.fsencode(folder)):016x}.sock"
+
+
+def test_a_socket_that_nobody_listens_at_ends_no_mount(s3, bucket, weir, tmp_path):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"hello")
+    weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log")
+    pid = status_of(weir, tmp_path / "mnt")["pid"]
+    path = status_socket(tmp_path / "mnt")
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(path))
+    with open(tmp_path / "mnt/b", "wb") as file:
+        file.write(b"not yet closed")
+        again = weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log", check=False)
+        assert again.returncode == 32 and "already" in again.stderr
+        assert weir("mount", "status", "mnt", check=False).returncode == 1
+        assert (tmp_path / "mnt/a").read_bytes() == b"hello"
+    assert weir("umount", "mnt", check=False).returncode == 0
+    await_end(pid)
+    assert s3.get_object(Bucket=bucket, Key="b")["Body"].read() == b"not yet closed"
+    assert path.exists(), "it is none of the daemon's"
+    path.unlink()
 
 
 def test_twice_at_one_folder(bucket, weir, tmp_path):
@@ -269,14 +295,14 @@ def crc64nvme(data):
 
 def test_many_mounts_leave_nothing(s3, bucket, weir, tmp_path):
     s3.put_object(Bucket=bucket, Key="a", Body=b"hello")
-    socket = RUN / f"mount-{crc64nvme(os.fsencode(tmp_path / 'mnt')):016x}.sock"
+    path = status_socket(tmp_path / "mnt")
     for _ in range(MOUNTS):
         weir("mount", bucket, "mnt", "--cache", "cache", "--log", "log")
-        assert socket.exists()
+        assert path.exists()
         assert (tmp_path / "mnt/a").read_bytes() == b"hello"
         weir("umount", "mnt")
     assert mounted_below(tmp_path) == []
-    assert not socket.exists()
+    assert not path.exists()
     ours = subprocess.run(["pgrep", "-f", f"mount {bucket} "], capture_output=True, text=True, check=False)
     assert ours.stdout == ""
     # One entry, and the small files that describe it: not one a mount.
