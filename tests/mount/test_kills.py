@@ -50,7 +50,9 @@ class Reader(Worker):
         at, size = self.pick.choice([(0, len(body)), (self.pick.randrange(len(body)), self.pick.randrange(1, 2 * MIB))])
         with open(self.root / name, "rb", buffering=0) as file:
             got = os.pread(file.fileno(), size, at)
-        assert got == body[at : at + size], (name, at, size, len(got))
+        wanted = body[at : at + size]
+        # What was read before the kill is told, then.
+        assert got == wanted or (self.killing.is_set() and wanted.startswith(got)), (name, at, size, len(got))
 
 
 class Writer(Worker):
