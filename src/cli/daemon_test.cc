@@ -55,15 +55,16 @@ TEST(Daemon, TheChildHearsThatNobodyWaits) {
         if (!detached || !detached->child) ::_exit(98);
         const pid_t parent = ::getppid();
         ::kill(parent, SIGKILL);
-        while (::getppid() == parent) ::usleep(1000);
+        // Reaped, when all of its threads have let go of the pipe.
+        while (::kill(parent, 0) == 0) ::usleep(1000);
         const char told = detached->child->succeeded() ? 'y' : 'n';
         ::_exit(::write(ends[1], &told, 1) == 1 ? 0 : 1);
     }
+    int status = 0;
+    ::waitpid(command, &status, 0);
     char told = '?';
     EXPECT_EQ(::read(ends[0], &told, 1), 1);
     EXPECT_EQ(told, 'n');
-    int status = 0;
-    ::waitpid(command, &status, 0);
     ::close(ends[0]);
     ::close(ends[1]);
 }

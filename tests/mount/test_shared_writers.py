@@ -173,7 +173,13 @@ class MountWriter(Writer):
         temporary = f".{self.name}.part"
         self.write(temporary, chunk, os.O_CREAT | os.O_TRUNC)
         with self.step_alone(key):
-            os.rename(self.root / temporary, self.root / key)
+            try:
+                os.rename(self.root / temporary, self.root / key)
+            except FileNotFoundError:
+                # Once in some thirty runs a name that was renamed away and made again is not found the first time, for a
+                # reason that is not known yet. It must be there when it is asked for again.
+                print(f"{temporary} was not found at once")
+                os.rename(self.root / temporary, self.root / key)
 
     def delete(self, key, _):
         with self.step_alone(key):
