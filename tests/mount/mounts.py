@@ -28,6 +28,19 @@ def as_user(user):
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user and user != os.geteuid() else []
 
 
+@contextlib.contextmanager
+def opened(path, flags):
+    """A descriptor; what close(2) says counts, unless something failed before it."""
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        yield descriptor
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+        raise
+    os.close(descriptor)
+
+
 class Mounted:
     """A bucket that is mounted; `kill()` is SIGKILL, after which the folder is healed as a person would."""
 

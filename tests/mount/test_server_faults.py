@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from mounts import eventually
+from mounts import eventually, opened
 from proxy import Proxy
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -76,19 +76,12 @@ class Writer(threading.Thread):
         return written
 
     def write_to(self, path, written, sync):
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL * (self.pick.random() < 0.3) | os.O_WRONLY, 0o644)
-        try:
+        exclusive = os.O_EXCL * (self.pick.random() < 0.3)
+        with opened(path, os.O_CREAT | exclusive | os.O_WRONLY) as descriptor:
             while written.taken < len(written.body):
                 written.taken += os.write(descriptor, written.body[written.taken : written.taken + 700_000])
             if sync:
                 os.fsync(descriptor)
-        except OSError:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass  # the first error counts
-            raise
-        os.close(descriptor)
         written.closed = True
 
 

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from mounts import eventually
+from mounts import eventually, opened
 
 KIB, MIB = 1 << 10, 1 << 20
 STEPS = int(os.environ.get("WEIR_MODEL_STEPS", "200"))
@@ -146,20 +146,12 @@ class MountWriter(Writer):
             return self.turns.setdefault(key, threading.Lock())
 
     def write(self, key, chunk, flags):
-        descriptor = os.open(self.root / key, os.O_WRONLY | flags, 0o644)
-        try:
+        with opened(self.root / key, os.O_WRONLY | flags) as descriptor:
             done = 0
             while done < len(chunk):
                 done += os.write(descriptor, chunk[done : done + 300_000])
             if self.pick.random() < 0.3:
                 os.fsync(descriptor)
-        except OSError:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass  # the first error counts
-            raise
-        os.close(descriptor)
 
     def whole(self, key, chunk):
         with self.step_alone(key):
