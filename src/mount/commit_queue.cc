@@ -1,18 +1,11 @@
 #include "mount/commit_queue.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <system_error>
 
+#include "mount/polite.h"
+
 namespace weir::mount {
-namespace {
-
-constexpr int polite = 10;  // of nice(1)
-
-}  // namespace
-
 bool CommitQueue::add(NodeId node) {
     const MutexLock lock(mutex_);
     if (stopping_ || queue_.size() >= bounds_.waiting_max) return false;
@@ -62,8 +55,7 @@ CommitQueue::Clock::time_point CommitQueue::due() const {
 }
 
 void CommitQueue::run() {
-    // Linux: of this thread alone. Without it the commits are only less polite.
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), polite));
+    give_way();
     while (true) {
         NodeId node = 0;
         {

@@ -1,29 +1,21 @@
 #include "mount/small_files.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "cache/claim.h"
 #include "cache/identity.h"
+#include "mount/polite.h"
 
 namespace weir::mount {
 namespace {
 
-constexpr int polite = 10;                            // of nice(1)
 constexpr std::chrono::milliseconds wait_slice{100};  // so long an interrupt goes unnoticed
 
 // Its bytes, and what it takes to know them.
 std::uint64_t held_bytes_of(const cache::ObjectIdentity& identity) {
     return identity.size_bytes + KiB;
-}
-
-// Linux: of this thread alone. Where it may not be set the thread is only less polite, or slower.
-void set_niceness(int nice) {
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice));
 }
 
 }  // namespace
@@ -118,7 +110,7 @@ std::shared_ptr<SmallFile> SmallFiles::next() {
 }
 
 void SmallFiles::run() {
-    set_niceness(polite);
+    give_way();
     while (const std::shared_ptr<SmallFile> file = next()) {
         const Result<void> stored = store(*file);
         if (!stored)
