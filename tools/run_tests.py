@@ -22,7 +22,7 @@ BUILD = ROOT / "build"
 # Sanitized servers are slow: of the clients' tests they run those that a race or a bad access could hide in.
 SANITIZED_MOUNT_TESTS = [
     *("command", "kills", "read", "read_faults", "server_faults"),
-    *("store_files", "write", "write_faults"),
+    *("shared_writers", "store_files", "write", "write_faults"),
 ]
 SANITIZED_TESTS = [
     "tests/s3",

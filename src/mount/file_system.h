@@ -229,6 +229,7 @@ class FileSystem {
                                       const client::Call& call);
     Result<void> rename_folder(const Renaming& renaming, const client::Call& call);
     // Files that were made or committed beneath its old name while it moved.
+    void note_version(NodeId node, const ObjectVersion& version);
     Result<void> rename_latecomers(const Renaming& folder, const client::Call& call);
     Result<void> move_folder(const Renaming& renaming, const client::Call& call);
 

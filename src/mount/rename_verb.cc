@@ -64,6 +64,9 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
     if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
     TRY_VOID(keep_folder(folder, call));
     const Moving moving(ground_.tree, renaming.node.id);
+    // The journal may have told of another one by then: the kernel looks it up again.
+    TRY(renaming.node, ground_.tree.node(renaming.node.id));
+    if (renaming.node.unlinked || renaming.node.name != name) return fail(Code::stale);
     const Result<void> moved =
         renaming.node.folder() ? rename_folder(renaming, call) : rename_file(renaming, call);
     if (!moved) {
@@ -99,7 +102,8 @@ Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Cal
     const auto move = [&](bool) -> Result<void> {
         if (draft) return rename_written(renaming, *draft, call);
         TRY(const ObjectVersion version, move_object(renaming, renaming.node.version, call));
-        return ground_.tree.set_version(renaming.node.id, version);
+        note_version(renaming.node.id, version);
+        return {};
     };
     // Nothing of what gives way is committed any more.
     TRY_VOID(replaced ? replaced->discard(move) : move(true));
@@ -126,7 +130,14 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
                                                          call));
              return {};
          }}));
-    return ground_.tree.set_version(renaming.node.id, left);
+    note_version(renaming.node.id, left);
+    return {};
+}
+
+// It has happened: a node that is gone meanwhile makes it no failure, which the kernel would try
+// again.
+void FileSystem::note_version(NodeId node, const ObjectVersion& version) {
+    static_cast<void>(ground_.tree.set_version(node, version));
 }
 
 Result<ObjectVersion> FileSystem::move_object(const Renaming& renaming,

@@ -142,7 +142,11 @@ class Tree {
     Result<void> set_draft(NodeId id, std::shared_ptr<Draft> draft) EXCLUDES(mutex_);
     // The name is gone; the node stays for whoever has it open.
     Result<void> remove(NodeId folder, std::string_view name) EXCLUDES(mutex_);
-    // With all that is beneath it. What had the new name loses it.
+    // It is not written any more. What the journal told of others meanwhile makes it doubtful; for
+    // the kernel: what to forget.
+    std::vector<Replaced> settle(NodeId id) EXCLUDES(mutex_);
+    // With all that is beneath it. What had the new name loses it. What is not known here any more
+    // is asked for.
     Result<void> rename(NodeId folder, std::string_view name, NodeId to_folder,
                         std::string_view to_name) EXCLUDES(mutex_);
     // Around a rename in the store, which the journal may tell of before it has returned.

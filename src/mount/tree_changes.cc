@@ -50,7 +50,12 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
     mark_removed(folder, name);
     if (child == nullptr || child->info.folder() != marker) return;
     if (marker) return doubt(*child, replaced);
-    if (child->info.draft) return;  // its commit will hear of it
+    if (child->info.draft) {
+        // Its commit will hear of it, or there is none: settle().
+        if (!child->own) child->own = std::make_unique<Node::Own>();
+        child->own->told_gone = true;
+        return;
+    }
     replaced.push_back(
         {.folder = folder.info.id, .name = std::string(name), .old_node = child->info.id});
     unname(*child);
@@ -72,7 +77,7 @@ bool Tree::take_own(Node& node, const std::string& etag) {
     const auto own = std::ranges::find(awaited, etag);
     if (own == awaited.end()) return false;
     awaited.erase(awaited.begin(), own + 1);
-    if (awaited.empty() && node.own->told.empty()) node.own.reset();
+    if (awaited.empty() && node.own->told.empty() && !node.own->told_gone) node.own.reset();
     return true;
 }
 
@@ -192,6 +197,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         if (node.info.draft) {
             if (!node.own) node.own = std::make_unique<Node::Own>();
             node.own->told = child->version.etag;
+            node.own->told_gone = false;
         }
         // A key beside a folder of its name is hidden.
         if (node.info.folder() && !marker) return replaced;
@@ -237,6 +243,8 @@ Result<void> Tree::set_version(NodeId id, const ObjectVersion& version) {
     if (node == nullptr) return fail(Code::stale);
     const bool told_already = node->own && node->own->told == version.etag;
     if (node->info.version.etag != version.etag && !told_already) await_own(*node, version.etag);
+    // What was removed before is there again.
+    if (node->own && !told_already) node->own->told_gone = false;
     node->info.version = version;
     touch(*node);
     return {};
@@ -265,6 +273,23 @@ Result<void> Tree::set_draft(NodeId id, std::shared_ptr<Draft> draft) {
     return {};
 }
 
+std::vector<Tree::Replaced> Tree::settle(NodeId id) {
+    const MutexLock lock(mutex_);
+    std::vector<Replaced> replaced;
+    Node* node = get(id);
+    if (node == nullptr || node->info.draft || !node->own) return replaced;
+    Node::Own& own = *node->own;
+    const std::string& etag = node->info.version.etag;
+    const bool last = own.told.empty() || own.told == etag ||
+                      std::ranges::find(own.awaited, etag) != own.awaited.end();
+    const bool current = last && !own.told_gone;
+    own.told.clear();
+    own.told_gone = false;
+    if (own.awaited.empty()) node->own.reset();
+    if (!current) doubt(*node, replaced);
+    return replaced;
+}
+
 Result<void> Tree::remove(NodeId folder, std::string_view name) {
     const MutexLock lock(mutex_);
     TRY(Node * parent, get_folder(folder));
@@ -283,15 +308,22 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     TRY(Node * from, get_folder(folder));
     TRY(Node * to, get_folder(to_folder));
     const auto found = from->folder->children.find(name);
-    if (found == from->folder->children.end()) return fail(Code::stale);
-    Node* node = get(found->second);
+    Node* node = found == from->folder->children.end() ? nullptr : get(found->second);
     const auto target = to->folder->children.find(to_name);
     bool told_already = false;
     if (target != to->folder->children.end()) {
-        if (target->second == node->info.id) return {};
-        told_already = get(target->second)->info.version.etag == node->info.version.etag;
+        if (node != nullptr && target->second == node->info.id) return {};
+        told_already =
+            node != nullptr && get(target->second)->info.version.etag == node->info.version.etag;
         leave_own(*get(target->second));
         unname(*get(target->second));
+    }
+    if (node == nullptr) {
+        // Somebody else took it away meanwhile, as far as is known here: who looks asks.
+        from->folder->whole = {};
+        to->folder->whole = {};
+        to->folder->absent.erase(std::string(to_name));
+        return {};
     }
     const std::string old_name(name);  // `name` may be the node's own
     mark_removed(*from, old_name);

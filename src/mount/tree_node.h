@@ -45,6 +45,7 @@ struct Tree::Node {
         std::vector<std::string> awaited = {};  // ETags that it has not told of yet
         // What it told while the node was being written: it may be ahead of the commit's own reply.
         std::string told = {};
+        bool told_gone = false;  // and then, that it is there no more
     };
     std::unique_ptr<Own> own = {};
     // This mount is renaming it: what the journal tells of its old name meanwhile is known.

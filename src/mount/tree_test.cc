@@ -169,6 +169,56 @@ TEST_F(TreeTest, WhatTheJournalTellsLateOfAnOwnFileDoesNotBringItBack) {
     EXPECT_THAT(names(), ElementsAre("lock", "old"));
 }
 
+TEST_F(TreeTest, WhatTheJournalToldWhileAFileWasWrittenCountsAtTheEnd) {
+    int written = 0;
+    const std::shared_ptr<Draft> draft(std::make_shared<int>(), reinterpret_cast<Draft*>(&written));
+    const auto end_of = [&](const char* name) {
+        const NodeId node = at(name).id;
+        EXPECT_TRUE(tree.set_draft(node, nullptr));
+        return tree.settle(node);
+    };
+    const auto asked_again = [&](const char* name) {
+        return !tree.known(root_node, name, freshness).value();
+    };
+    const std::vector<const char*> all = {"removed", "other", "own", "own-removed", "again"};
+    std::vector<Child> children;
+    for (const char* name : all) children.push_back(file(name, "1"));
+    fill(root_node, std::move(children));
+    tree.begin_following();
+    for (const char* name : all) ASSERT_TRUE(tree.set_draft(at(name).id, draft));
+    // By others, and nothing was committed.
+    tree.told("removed", false, std::nullopt);
+    EXPECT_THAT(end_of("removed"), SizeIs(1));
+    EXPECT_TRUE(asked_again("removed"));
+    tree.told("other", false, file("", "2"));
+    EXPECT_THAT(end_of("other"), SizeIs(1));
+    EXPECT_TRUE(asked_again("other"));
+    // The own commit, told before its reply; then somebody removed it.
+    tree.told("own", false, file("", "2"));
+    ASSERT_TRUE(tree.set_version(at("own").id, {.etag = "2", .bytes = 1}));
+    EXPECT_THAT(end_of("own"), IsEmpty());
+    EXPECT_FALSE(asked_again("own"));
+    tree.told("own-removed", false, file("", "2"));
+    tree.told("own-removed", false, std::nullopt);
+    ASSERT_TRUE(tree.set_version(at("own-removed").id, {.etag = "2", .bytes = 1}));
+    EXPECT_THAT(end_of("own-removed"), SizeIs(1));
+    EXPECT_TRUE(asked_again("own-removed"));
+    // Removed, and committed after that: the journal has not come so far yet.
+    tree.told("again", false, std::nullopt);
+    ASSERT_TRUE(tree.set_version(at("again").id, {.etag = "2", .bytes = 1}));
+    EXPECT_THAT(end_of("again"), IsEmpty());
+    EXPECT_FALSE(asked_again("again"));
+}
+
+TEST_F(TreeTest, ARenameOfWhatIsNotKnownAnyMoreIsAskedFor) {
+    fill(root_node, {file("from", "1"), file("to", "2")});
+    tree.begin_following();
+    tree.told("from", false, std::nullopt);
+    ASSERT_TRUE(tree.rename(root_node, "from", root_node, "to"));
+    EXPECT_FALSE(tree.known(root_node, "from", freshness).value());
+    EXPECT_FALSE(tree.known(root_node, "to", freshness).value());
+}
+
 TEST_F(TreeTest, WhatTheJournalNeverTellsOfIsNotAwaitedForEver) {
     // Before there is a stream, and before a new one that does not go on where the last one ended.
     for (const bool followed : {false, true}) {

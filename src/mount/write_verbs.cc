@@ -98,9 +98,9 @@ Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
 }
 
 void FileSystem::settled(NodeId id, bool committed) {
-    if (!committed)
-        for (const Tree::Replaced& replaced : ground_.tree.distrust(id))
-            ground_.kernel.forget_name(replaced.folder, replaced.name);
+    for (const Tree::Replaced& replaced :
+         committed ? ground_.tree.settle(id) : ground_.tree.distrust(id))
+        ground_.kernel.forget_name(replaced.folder, replaced.name);
     renew_content(id);
     // Its node stayed, and its pages with it: those that were read before it was written, by who
     // still had the content before it, or by kernels before 6.6, which keep them beside direct
