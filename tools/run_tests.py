@@ -51,11 +51,14 @@ class Tally:
         self.skipped = 0
 
     def add_junit(self, path: pathlib.Path) -> None:
-        """Adds a JUnit file's cases; a file that is missing counts as one failure."""
-        if not path.exists():
+        """Adds a JUnit file's cases; a file that is missing or cut short counts as one failure."""
+        try:
+            report = ElementTree.parse(path)
+        except (OSError, ElementTree.ParseError) as error:
+            print(f"{path.name} tells no results: {error}", flush=True)
             self.failed += 1
             return
-        for case in ElementTree.parse(path).iter("testcase"):
+        for case in report.iter("testcase"):
             skipped = case.find("skipped")
             if skipped is not None:
                 self.skipped += 1

@@ -33,11 +33,13 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=missing))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory):
+    """One for each module, since what its tests store is gigabytes."""
     server = WeirServer(tmp_path_factory.mktemp("server"), "--reserve-bytes", "0").start()
     yield server
     server.stop()
+    shutil.rmtree(server.data)
 
 
 @pytest.fixture
