@@ -41,7 +41,7 @@ DIGESTS = """
 import hashlib, json, torch
 
 def digests(tensors):
-    flat = {name: each.contiguous().reshape(-1).view(torch.uint8) for name, each in tensors.items()}
+    flat = {name: each.cpu().contiguous().reshape(-1).view(torch.uint8) for name, each in tensors.items()}
     return {name: hashlib.sha256(each.numpy().tobytes()).hexdigest() for name, each in flat.items()}
 """
 defined = {}
