@@ -18,8 +18,9 @@ constexpr mode_t permission_bits = 07777;
 // The kernel leaves to us what a folder's set-group-ID means: its group is that of what is made in
 // it, and folders get the bit too.
 Result<Attributes> FileSystem::new_attributes(NodeId folder, Kind kind, mode_t mode,
-                                              const Owner& owner) const {
-    TRY(const NodeInfo parent, ground_.tree.node(folder));
+                                              const Owner& owner, const client::Call& call) {
+    TRY(NodeInfo parent, ground_.tree.node(folder));
+    TRY(parent, ground_.listing.with_attributes(std::move(parent), call));
     const bool inherits = (parent.attributes.permissions & S_ISGID) != 0;
     if (inherits && kind == Kind::folder) mode |= S_ISGID;
     const UnixNanos now = ground_.clock.now();
@@ -80,7 +81,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
     }
     if (!key) return fail(key.error());
     DraftStart start{.key = *key};
-    TRY(start.metadata.attributes, new_attributes(folder, Kind::file, mode, owner));
+    TRY(start.metadata.attributes, new_attributes(folder, Kind::file, mode, owner, call));
     Child child{.name = std::string(name), .attributes = start.metadata.attributes};
     if ((flags & O_EXCL) != 0 && !ground_.drafts.async_close()) {
         TRY(child.version, put_new(*key, start.metadata.attributes, "", call));
@@ -99,7 +100,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
 Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t mode,
                                    const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, false, call));
-    TRY(const Attributes attributes, new_attributes(folder, Kind::file, mode, owner));
+    TRY(const Attributes attributes, new_attributes(folder, Kind::file, mode, owner, call));
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
     return made(
         folder,
@@ -109,7 +110,7 @@ Result<Answered> FileSystem::mknod(NodeId folder, std::string_view name, mode_t 
 Result<Answered> FileSystem::mkdir(NodeId folder, std::string_view name, mode_t mode,
                                    const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, true, call));
-    TRY(const Attributes attributes, new_attributes(folder, Kind::folder, mode, owner));
+    TRY(const Attributes attributes, new_attributes(folder, Kind::folder, mode, owner, call));
     TRY(ObjectVersion version, put_new(key, attributes, "", call));
     return made(
         folder,
@@ -120,7 +121,7 @@ Result<Answered> FileSystem::symlink(NodeId folder, std::string_view name, std::
                                      const Owner& owner, const client::Call& call) {
     TRY(const std::string key, new_key(folder, name, false, call));
     if (target.size() > symlink_bytes_max) return fail(Code::key_too_long);
-    TRY(const Attributes attributes, new_attributes(folder, Kind::symlink, 0777, owner));
+    TRY(const Attributes attributes, new_attributes(folder, Kind::symlink, 0777, owner, call));
     TRY(ObjectVersion version, put_new(key, attributes, target, call));
     return made(
         folder,

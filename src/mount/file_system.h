@@ -98,10 +98,10 @@ class FileSystem {
 
     // Names of a folder after that place (NodeInfo::place()) in order, "." and ".." not among them.
     // With `plus` each that `take` takes is counted as looked up; `take` returns false when it has
-    // no room for this one any more.
+    // no room for this one any more, which comes after about `names`.
     using TakeName = std::function<bool(const Answered&)>;
-    Result<void> readdir(NodeId folder, std::string_view after, bool plus, const TakeName& take,
-                         const client::Call& call, FolderReading& reading);
+    Result<void> readdir(NodeId folder, std::string_view after, bool plus, std::size_t names,
+                         const TakeName& take, const client::Call& call, FolderReading& reading);
 
     // Files. `flags` are those of open(2).
     Result<Opened> open(NodeId node, int flags, const client::Call& call);
@@ -209,8 +209,8 @@ class FileSystem {
     // The key of a name that is to be made; already_exists.
     Result<std::string> new_key(NodeId folder, std::string_view name, bool of_folder,
                                 const client::Call& call);
-    Result<Attributes> new_attributes(NodeId folder, Kind kind, mode_t mode,
-                                      const Owner& owner) const;
+    Result<Attributes> new_attributes(NodeId folder, Kind kind, mode_t mode, const Owner& owner,
+                                      const client::Call& call);
     Result<Answered> made(NodeId folder, Child child);
     Result<ObjectVersion> put_new(const std::string& key, const Attributes& attributes,
                                   std::string_view body, const client::Call& call);

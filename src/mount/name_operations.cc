@@ -130,6 +130,8 @@ class FolderReply {
     FolderReply(fuse_req_t request, std::size_t size, bool plus)
         : request_(request), bytes_(size), plus_(plus) {}
 
+    // So many names fit in if each is short.
+    std::size_t names_max() const { return bytes_.size() / (plus_ ? 160 : 32) + 1; }
     bool add(const std::string& name, const fuse_entry_param& entry, off_t position) {
         const std::size_t room = bytes_.size() - used_;
         char* const at = bytes_.data() + used_;
@@ -189,7 +191,7 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t n
         return true;
     };
     const std::string after = given == 0 ? std::string() : places[given - folder.forgotten - 1];
-    return file_system.readdir(node, after, plus, take, call, folder.reading);
+    return file_system.readdir(node, after, plus, reply.names_max(), take, call, folder.reading);
 }
 
 // Once it is answered the folder may be closed, and gone: its lock is not held then.

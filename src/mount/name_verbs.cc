@@ -3,11 +3,6 @@
 #include "mount/file_system.h"
 
 namespace weir::mount {
-namespace {
-
-constexpr std::size_t page_names = 128;  // a reply of the kernel's size takes fewer
-
-}  // namespace
 
 Result<FileSystem::Looked> FileSystem::lookup(NodeId folder, std::string_view name,
                                               const client::Call& call) {
@@ -24,26 +19,25 @@ Result<FileSystem::Looked> FileSystem::lookup(NodeId folder, std::string_view na
 void FileSystem::forget(NodeId node, std::uint64_t count) { ground_.tree.forget(node, count); }
 
 Result<void> FileSystem::readdir(NodeId folder, std::string_view after, bool plus,
-                                 const TakeName& take, const client::Call& call,
+                                 std::size_t names, const TakeName& take, const client::Call& call,
                                  FolderReading& reading) {
     std::string from(after);
     while (true) {
-        TRY(const Tree::Page page, ground_.listing.page(folder, from, page_names, call, reading));
-        for (const NodeInfo& node : page.nodes) {
-            Answered answer = answered(node, page.stamp);
+        TRY(Tree::Page page, ground_.listing.page(folder, from, names, call, reading));
+        if (!page.nodes.empty()) from = page.nodes.back().place();
+        for (NodeInfo& node : page.nodes) {
             // Of one whose attributes are guesses the kernel is told the name alone; so it is of
             // one that was forgotten since it was listed.
             const bool known = plus && (node.attributes_known || node.draft);
             const bool counted = known && ground_.tree.looked_up(node.id);
+            Answered answer = answered(std::move(node), page.stamp);
             if (known && !counted) {
                 answer.node.attributes_known = false;
                 answer.node.draft.reset();
             }
-            if (!take(answer)) {
-                if (counted) ground_.tree.forget(node.id, 1);
-                return {};
-            }
-            from = node.place();
+            if (take(answer)) continue;
+            if (counted) ground_.tree.forget(answer.node.id, 1);
+            return {};
         }
         if (page.last) return {};
     }

@@ -25,10 +25,11 @@ Result<void> FileSystem::put_marker(const NodeInfo& folder, const Attributes& at
 
 Result<void> FileSystem::keep_folder(NodeId folder, const client::Call& call) {
     if (folder == root_node) return {};
-    TRY(const NodeInfo node, ground_.tree.node(folder));
+    TRY(NodeInfo node, ground_.tree.node(folder));
     if (!node.version.etag.empty()) return {};
     TRY(const Tree::Page page, ground_.listing.some(folder, "", 2, call));
     if (page.nodes.size() > 1) return {};
+    TRY(node, ground_.listing.with_attributes(std::move(node), call));
     return put_marker(node, node.attributes, call);
 }
 

@@ -289,6 +289,20 @@ def test_a_folder_with_set_group_id_gives_its_group(root):
     assert {os.lstat(root / "d" / name).st_gid for name in "efl"} == {group}
 
 
+def test_a_folder_that_others_put_anew_gives_its_group(s3, bucket, root):
+    """What the journal tells of a folder is without its metadata, which is asked for where it matters."""
+    (root / "d").mkdir()
+    os.chmod(root / "d", 0o2775)
+    folder = os.open(root / "d", os.O_RDONLY | os.O_DIRECTORY)
+    assert os.listdir(folder) == []
+    s3.put_object(Bucket=bucket, Key="d/", Metadata=s3.head_object(Bucket=bucket, Key="d/")["Metadata"])
+    s3.put_object(Bucket=bucket, Key="then")
+    mounts.eventually(lambda: "then" in os.listdir(root))
+    os.mkdir("e", dir_fd=folder)
+    assert os.stat("e", dir_fd=folder).st_mode & stat.S_ISGID
+    os.close(folder)
+
+
 def test_what_others_changed_meanwhile_is_a_conflict(s3, bucket, root, get):
     path = root / "c"
     path.write_bytes(b"first")
