@@ -103,7 +103,9 @@ void FolderNames::add(const ListedPage& page) {
         Child child = child_of(object, name, Kind::file);
         if (!page.version_ids.empty()) child.version.version_id = page.version_ids[i];
         if (gone) child.attributes_known = false;
-        const auto [at, added] = children_.try_emplace(std::string(name), std::move(child));
+        const std::size_t before = children_.size();
+        const auto at = children_.try_emplace(children_.end(), std::string(name), std::move(child));
+        const bool added = children_.size() > before;
         if (!added && at->second.attributes.kind == Kind::folder) hidden_.push_back(object.key);
     }
     for (const std::string& folder : page.folders) {

@@ -147,7 +147,8 @@ Tree::Node& Tree::make(Node& folder, Child child) {
     node->info.attributes_known = child.attributes_known;
     node->info.version = std::move(child.version);
     if (node->info.folder()) node->folder = std::make_unique<Folder>();
-    folder.folder->children[node->info.name] = node->info.id;
+    auto& children = folder.folder->children;
+    children.insert_or_assign(children.end(), node->info.name, node->info.id);
     folder.folder->absent.erase(node->info.name);
     Node& made = *node;
     nodes_[made.info.id] = std::move(node);
@@ -173,7 +174,7 @@ void Tree::unname(Node& node) {
 }
 
 void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
-    const auto found = folder.folder->children.find(child.name);
+    const auto found = folder.folder->find(child.name);
     Node* old = found == folder.folder->children.end() ? nullptr : get(found->second);
     if (old == nullptr) {
         // To tell the kernel of a name that it just asked for would take what it keeps of it away.
@@ -210,7 +211,8 @@ Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<
     Folder& in = *node->folder;
     std::vector<Replaced> replaced;
     std::set<std::string_view> listed;
-    for (const Child& child : children) listed.insert(child.name);
+    if (!in.children.empty())
+        for (const Child& child : children) listed.insert(child.name);
     std::vector<Node*> gone;
     in.doubtful = false;
     for (const auto& [name, id] : in.children) {
@@ -232,7 +234,7 @@ Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<
         const auto removed = in.removed.find(child.name);
         const bool since = removed != in.removed.end() && removed->second.at > asked;
         if (since && removed->second.certain) continue;
-        const auto known = in.children.find(child.name);
+        const auto known = in.find(child.name);
         if (known != in.children.end() && get(known->second)->changed > asked) continue;
         put(*node, std::move(child), replaced);
         if (!since) continue;
@@ -253,7 +255,7 @@ void Tree::fill(Node& folder, std::string_view name, std::optional<Child> child,
     const bool since = removed != in.removed.end() && removed->second.at > asked;
     // What is known is newer: who asked asks again.
     if (since && (removed->second.certain || !child)) return;
-    const auto known = in.children.find(name);
+    const auto known = in.find(name);
     Node* old = known == in.children.end() ? nullptr : get(known->second);
     if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked) return;
     if (child) {

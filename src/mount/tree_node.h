@@ -11,7 +11,8 @@
 namespace weir::mount {
 
 struct Tree::Folder {
-    std::map<std::string, NodeId, std::less<>> children = {};
+    using Children = std::map<std::string, NodeId, std::less<>>;
+    Children children = {};
     // When all of it was asked; a name of it alone: Node::stamp and `absent`.
     Freshness::Stamp whole = {};
     // Names that are known not to be there though the folder is not known whole.
@@ -29,6 +30,12 @@ struct Tree::Folder {
     // Own commits (Own::awaited) of names that this mount then removed or renamed, of which the
     // journal has not told yet.
     std::map<std::string, std::vector<std::string>, std::less<>> left = {};
+
+    // Listings come in order: most names that are new follow all others.
+    Children::const_iterator find(std::string_view name) const {
+        if (children.empty() || children.rbegin()->first < name) return children.end();
+        return children.find(name);
+    }
 };
 
 struct Tree::Node {

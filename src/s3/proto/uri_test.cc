@@ -39,16 +39,26 @@ TEST(Targets, ThatAreNotTextAreRefused) {
     }
 }
 
+// Wherever it lies in the words of eight bytes that are looked at together.
+bool is_utf8_everywhere(const std::string& text, bool expected) {
+    for (std::size_t before = 0; before < 17; ++before)
+        for (std::size_t after = 0; after < 17; ++after)
+            if (is_utf8_text(std::string(before, 'x') + text + std::string(after, '~')) != expected)
+                return !expected;
+    return expected;
+}
+
 TEST(Utf8, IsAcceptedAtItsEdges) {
-    for (const std::string_view text :
+    for (const char* text :
          {"", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
           "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
-        EXPECT_TRUE(is_utf8_text(text));
-    for (const std::string_view text :
+        EXPECT_TRUE(is_utf8_everywhere(text, true)) << text;
+    for (const char* text :
          {"\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe1\x80",
           "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "a\xe1\x80z"})
-        EXPECT_FALSE(is_utf8_text(text));
-    EXPECT_FALSE(is_utf8_text("a\0b"s));
+        EXPECT_FALSE(is_utf8_everywhere(text, false)) << text;
+    EXPECT_FALSE(is_utf8_everywhere("\0"s, false));
+    EXPECT_FALSE(is_utf8_everywhere("a\0b"s, false));
 }
 
 TEST(PercentEncoding, IsThatOfSigV4AndIsUndoneExactly) {

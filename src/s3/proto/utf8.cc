@@ -1,6 +1,8 @@
 #include "s3/proto/utf8.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace weir::s3 {
 namespace {
@@ -22,15 +24,29 @@ std::size_t utf8_sequence(std::string_view text) {
     return size;
 }
 
+// How many bytes at the front are ASCII without NUL, as far as words of eight tell.
+std::size_t plain_bytes(std::string_view text) {
+    constexpr std::uint64_t ones = 0x0101010101010101, high_bits = 0x8080808080808080;
+    std::size_t at = 0;
+    for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + at, sizeof word);
+        // The subtraction sets the high bit of each NUL, and of none below the first.
+        if (((word | (word - ones)) & high_bits) != 0) break;
+    }
+    return at;
+}
+
 }  // namespace
 
 bool is_utf8_text(std::string_view text) {
-    while (!text.empty()) {
+    while (true) {
+        text.remove_prefix(plain_bytes(text));
+        if (text.empty()) return true;
         const std::size_t size = utf8_sequence(text);
         if (size == 0) return false;
         text.remove_prefix(size);
     }
-    return true;
 }
 
 }  // namespace weir::s3

@@ -38,6 +38,19 @@ pugi::xml_node first_element(pugi::xml_node from) {
     return from;
 }
 
+// Markup that begins or ends something. One test a byte: find_first_of() calls memchr() for each.
+bool is_markup(char c) { return c == '<' || c == '&'; }
+bool is_markup_of_tag(char c) {
+    return is_markup(c) || c == '>' || c == '=' || c == '"' || c == '\'';
+}
+
+// Drops what is before it. False: there is none.
+bool skip_to(bool (*wanted)(char), std::string_view& rest) {
+    const auto found = std::ranges::find_if(rest, wanted);
+    rest.remove_prefix(static_cast<std::size_t>(found - rest.begin()));
+    return !rest.empty();
+}
+
 // The number of "#13;" or "#xD;": a character that text may hold. S3 allows the control characters
 // that XML forbids, but not NUL, at which pugixml's strings would end: "a&#0;b" must not become the
 // key "a".
@@ -68,14 +81,12 @@ Result<void> take_reference(std::string_view& rest) {
 }
 
 // Takes the tag that `rest` begins with. Were a `<` allowed in a value, as pugixml allows it, what
-// follows could look like a comment to us and like text to pugixml.
-Result<void> take_tag(std::string_view& rest) {
+// follows could look like a comment to us and like text to pugixml. Its "=" are counted.
+Result<void> take_tag(std::string_view& rest, std::size_t& attributes) {
     rest.remove_prefix(1);
     char quote = '\0';
     for (;;) {
-        const std::size_t at = rest.find_first_of("<>&\"'");
-        if (at == std::string_view::npos) return fail(Code::malformed_xml);
-        rest.remove_prefix(at);
+        if (!skip_to(is_markup_of_tag, rest)) return fail(Code::malformed_xml);
         const char c = rest.front();
         if (c == '<') return fail(Code::malformed_xml);
         if (c == '&') {
@@ -83,6 +94,10 @@ Result<void> take_tag(std::string_view& rest) {
             continue;
         }
         rest.remove_prefix(1);
+        if (c == '=') {
+            ++attributes;
+            continue;
+        }
         if (c == '>' && quote == '\0') return {};
         if (c == quote) {
             quote = '\0';
@@ -100,12 +115,12 @@ Result<void> take_until(std::string_view close, std::string_view& rest) {
 }
 
 // pugixml passes over references that it does not know; this does not, wherever pugixml looks for
-// them: not in comments, CDATA and instructions.
-Result<void> check_references(std::string_view xml) {
-    for (;;) {
-        const std::size_t at = xml.find_first_of("&<");
-        if (at == std::string_view::npos) return {};
-        xml.remove_prefix(at);
+// them: not in comments, CDATA and instructions. Each tag and each attribute takes ten times its
+// own bytes in the tree.
+Result<void> check_markup(std::string_view xml, std::size_t tags_max) {
+    std::size_t tags = 0, attributes = 0;
+    while (skip_to(is_markup, xml)) {
+        if (xml.front() == '<') ++tags;
         if (xml.starts_with('&')) {
             TRY_VOID(take_reference(xml));
         } else if (xml.starts_with("<!--")) {
@@ -118,9 +133,13 @@ Result<void> check_references(std::string_view xml) {
         } else if (xml.starts_with("<!")) {
             return fail(Code::malformed_xml, "The XML must not have a document type declaration.");
         } else {
-            TRY_VOID(take_tag(xml));
+            TRY_VOID(take_tag(xml, attributes));
         }
+        if (std::max(tags, attributes) > tags_max)
+            return fail(Code::malformed_xml,
+                        fmt::format("The XML has more than {} tags or attributes.", tags_max));
     }
+    return {};
 }
 
 // pugixml builds the tree without recursion; this walks it the same way.
@@ -185,15 +204,7 @@ Result<XmlDocument> XmlDocument::parse(std::string_view xml, const XmlBounds& bo
                     fmt::format("The XML is larger than {} bytes.", bounds.bytes));
     }
     if (!is_utf8_text(xml)) return fail(Code::malformed_xml, "The XML is not UTF-8.");
-    // Each tag and each attribute takes ten times its own bytes in the tree.
-    const auto count = [xml](char c) {
-        return static_cast<std::size_t>(std::ranges::count(xml, c));
-    };
-    if (count('<') > bounds.tags || count('=') > bounds.tags) {
-        return fail(Code::malformed_xml,
-                    fmt::format("The XML has more than {} tags or attributes.", bounds.tags));
-    }
-    TRY_VOID(check_references(xml));
+    TRY_VOID(check_markup(xml, bounds.tags));
     auto tree = std::make_unique<Tree>();
     const pugi::xml_parse_result result =
         tree->document.load_buffer(xml.data(), xml.size(), parse_options, pugi::encoding_utf8);

@@ -49,6 +49,15 @@ TEST(XmlReader, RefusesWhatIsNotWellFormed) {
     }
 }
 
+TEST(XmlReader, RefusesMoreTagsOrAttributesThanItsBound) {
+    const XmlBounds bounds{.tags = 4};
+    EXPECT_EQ(code_of("<a><b></b></a>", bounds), Code::internal_error);
+    EXPECT_EQ(code_of("<a><b></b><c/></a>", bounds), Code::malformed_xml);
+    EXPECT_EQ(code_of("<a><b/><![CDATA[=====]]></a>", bounds), Code::internal_error);
+    EXPECT_EQ(code_of("<a b='1' c='2' d='3' e='4'>=====</a>", bounds), Code::internal_error);
+    EXPECT_EQ(code_of("<a b='1' c='2' d='3' e='4' f='5'/>", bounds), Code::malformed_xml);
+}
+
 TEST(XmlReader, RefusesDocumentTypes) {
     EXPECT_EQ(code_of("<!DOCTYPE a [<!ENTITY b \"bbbb\">]><a>&b;</a>"), Code::malformed_xml);
     EXPECT_EQ(code_of("<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>"), Code::malformed_xml);
