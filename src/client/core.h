@@ -44,6 +44,8 @@ struct Core {
     std::atomic<std::uint64_t> requests = 0, retries = 0, bytes_in = 0, bytes_out = 0;
     // What answered the last listing is MinIO: it tells metadata if it is asked its own way.
     std::atomic<bool> minio_answers = false;
+    // RenameObject was taken for a PutObject.
+    std::atomic<bool> rename_unknown = false;
 
   private:
     struct KeyUse {

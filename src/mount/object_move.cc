@@ -2,12 +2,9 @@
 
 #include <utility>
 
-namespace weir::mount {
+#include "mount/store.h"
 
-bool has_no_rename(const Error& error) {
-    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
-           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
-}
+namespace weir::mount {
 
 bool move_refused(const Error& error) {
     return error.code() == Code::precondition_failed || error.code() == Code::no_such_key;
@@ -48,7 +45,7 @@ Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& mo
     // The version id was that of the old name.
     ObjectVersion moved{.etag = move.object.etag, .bytes = move.object.bytes};
     if (renamed) return moved;
-    if (!has_no_rename(renamed.error())) return fail(renamed.error());
+    if (!is_unserved(renamed.error())) return fail(renamed.error());
     TRY(client::UploadReply copied, ground.transfers.copy({.bucket = ground.bucket,
                                                            .key = move.to,
                                                            .source_bucket = ground.bucket,

@@ -39,8 +39,6 @@ void remove_source(const MoveGround& ground, const ObjectMove& move, const clien
 Result<bool> is_there(const MoveGround& ground, const std::string& key, const std::string& etag,
                       const client::Call& call);
 
-// What a store says that has no RenameObject, or none of a prefix.
-bool has_no_rename(const Error& error);
 // Of a condition, or of a source that is gone.
 bool move_refused(const Error& error);
 

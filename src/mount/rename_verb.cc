@@ -190,7 +190,7 @@ Result<void> FileSystem::move_folder(const Renaming& renaming, const client::Cal
     if (renamed) return renamed;
     // Of a folder that is no more than names beneath it nothing may be there.
     const bool nothing = renamed.error().code() == Code::no_such_key;
-    if (!nothing && !has_no_rename(renamed.error())) return renamed;
+    if (!nothing && !is_unserved(renamed.error())) return renamed;
     // Any other store: an empty folder is one object; for the rest mv(1) copies.
     TRY(const client::ListObjectsReply keys,
         ground_.store.client.list_objects({.bucket = bucket, .prefix = from, .max_keys = 2}, call));

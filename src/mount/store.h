@@ -28,4 +28,10 @@ struct Store {
     }
 };
 
+// What a store says of an operation, or a way of asking for it, that it does not have.
+inline bool is_unserved(const Error& error) {
+    return error.code() == Code::not_implemented || error.code() == Code::method_not_allowed ||
+           error.code() == Code::invalid_request || error.code() == Code::invalid_argument;
+}
+
 }  // namespace weir::mount

@@ -37,6 +37,8 @@ def free_port():
 class Minio:
     """What the fixtures of conftest.py want of a server."""
 
+    moves_folders = False  # but for empty ones
+
     def __init__(self, program, folder):
         self.folder = folder
         self.port = free_port()
