@@ -56,10 +56,20 @@ Attributes Draft::attributes() const { return state().metadata.attributes; }
 
 std::optional<ObjectVersion> Draft::version() const { return state().base; }
 
+std::string Draft::stored_etag() const {
+    const MutexLock lock(mutex_);
+    return state_.stored_etag();
+}
+
+bool Draft::discarded() const {
+    const MutexLock lock(mutex_);
+    return state_.discarded;
+}
+
 bool Draft::changed() const {
     const MutexLock lock(mutex_);
     if (state_.discarded) return false;
-    return !state_.base || state_.replaces || state_.metadata_changed ||
+    return !state_.base || state_.metadata_changed ||
            (bytes_ && (bytes_->dirty() || bytes_->size_bytes() != state_.base->bytes ||
                        bytes_->base_valid_bytes() != state_.base->bytes));
 }
@@ -114,6 +124,7 @@ Result<std::shared_ptr<DraftBytes>> Draft::make_bytes() {
     TRY(std::shared_ptr<DraftBytes> bytes,
         DraftBytes::make(std::move(file), size_bytes, size_bytes, reader));
     state_.described = true;
+    if (state_.discarded) set_expendable(*bytes);
     return bytes;
 }
 
@@ -253,20 +264,22 @@ Result<void> Draft::rename(const Rename& rename) {
     const bool unsaved = changed();
     const State before = state();
     std::optional<ObjectVersion> base = before.base;
-    const bool moves = base && !before.discarded && !(before.placeholder && unsaved);
+    const bool moves =
+        base && !before.discarded && (rename.moved || !(before.placeholder && unsaved));
     if (before.discarded) {
         // It has no name in the store any more.
     } else if (moves) {
         TRY(base, move(rename, *base));
-    } else if (base || before.replaces) {
-        TRY_VOID(rename.drop(base));
+    } else if (!rename.moved) {
+        TRY_VOID(drop(rename, before));
         base.reset();
     }
     std::shared_ptr<DraftBytes> bytes;
     {
         const MutexLock lock(mutex_);
         state_.key = rename.key;
-        state_.replaces = !base && rename.replaces;
+        if (base) state_.replaces.clear();
+        if (!base && !rename.moved) state_.replaces = rename.replaces;
         if (base && bytes_) bytes_->reread(ground_.reader(state_.key, *base));
         state_.base = std::move(base);
         state_.placeholder = state_.placeholder && moves;
@@ -280,26 +293,35 @@ Result<void> Draft::rename(const Rename& rename) {
     return {};
 }
 
+// What the old name has in the store. Of what was to give way somebody else may have made another.
+Result<void> Draft::drop(const Rename& rename, const State& before) {
+    if (before.base) return rename.drop(before.base);
+    if (before.replaces.empty()) return {};
+    const Result<void> dropped = rename.drop(ObjectVersion{.etag = before.replaces});
+    const bool gone = !dropped && (dropped.error().code() == Code::precondition_failed ||
+                                   dropped.error().code() == Code::no_such_key);
+    return gone ? Result<void>() : dropped;
+}
+
 Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& erase) {
     const Gate::Shut alone(writing_);
     const State now = state();
     // What it was to replace is still there.
-    TRY_VOID(erase(now.base || now.replaces));
+    TRY_VOID(erase(now.base || !now.replaces.empty()));
     {
         const MutexLock lock(mutex_);
         state_.discarded = true;
-        set_expendable();
+        if (bytes_) set_expendable(*bytes_);
     }
     drop_upload();
     return {};
 }
 
-void Draft::set_expendable() {
+void Draft::set_expendable(DraftBytes& bytes) {
     state_.described = false;
-    if (!bytes_) return;
-    if (const Result<void> done = bytes_->file().set_expendable(); !done)
+    if (const Result<void> done = bytes.file().set_expendable(); !done)
         ground_.log.warn("{} in dirty/ may be taken for unsaved, which it is not: {}",
-                         bytes_->file().id(), done.error().describe());
+                         bytes.file().id(), done.error().describe());
 }
 
 Result<void> Draft::describe() {
@@ -311,7 +333,8 @@ Result<void> Draft::describe() {
 Result<void> Draft::describe(DraftBytes& bytes) {
     // One after the other, and none of what has changed since.
     const MutexLock lock(mutex_);
-    if (state_.described) return {};
+    // What is removed is not to be recovered, whatever is written into it.
+    if (state_.described || state_.discarded) return {};
     TRY(cache::WriteInfo info, write_info({.endpoint = ground_.client.endpoint().url(),
                                            .bucket = ground_.bucket,
                                            .key = state_.key,

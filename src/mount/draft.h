@@ -85,6 +85,10 @@ class Draft {
     Attributes attributes() const EXCLUDES(mutex_);
     // The version of the store that it stands on; nullopt before the first commit of a new file.
     std::optional<ObjectVersion> version() const EXCLUDES(mutex_);
+    // The ETag of what the store has under its name, as far as is known here: of that version, or
+    // of what it replaces when it is committed; empty if there is nothing.
+    std::string stored_etag() const EXCLUDES(mutex_);
+    bool discarded() const EXCLUDES(mutex_);
     // Is there anything that the store does not have?
     bool changed() const EXCLUDES(mutex_);
 
@@ -101,11 +105,13 @@ class Draft {
     // It gets another name. `move` renames its object in the store and returns that, as it is then;
     // it is not called where the store has none, or one that is no more than a name: then commit()
     // makes the object under the new name, and `drop` removes what the old name has in the store:
-    // that name (its version), or what it was to replace. `replaces`: whatever has the new name in
-    // the store gives way to it; else nothing may be there.
+    // that name (its version), or what it was to replace. `replaces`: the ETag of what has the new
+    // name in the store and gives way to it; empty: nothing may be there. `moved`: all that the old
+    // name has in the store has the new one already, as that of a folder; `move` tells its version.
     struct Rename {
         std::string key = {};
-        bool replaces = false;
+        std::string replaces = {};
+        bool moved = false;
         std::function<Result<ObjectVersion>(const ObjectVersion&)> move = {};
         std::function<Result<void>(const std::optional<ObjectVersion>&)> drop = {};
     };
@@ -133,7 +139,7 @@ class Draft {
     struct State {
         std::string key;
         std::optional<ObjectVersion> base;  // in the store, under `key`
-        bool replaces = false;              // whatever has that key
+        std::string replaces = {};          // the ETag of what has that key, and gives way
         bool placeholder = false;
         DraftMetadata metadata;
         bool metadata_changed = false;
@@ -141,6 +147,8 @@ class Draft {
         bool described = false;                       // as it is
         std::string moving_to = {};                   // while its object is renamed
         std::optional<std::uint64_t> crc64nvme = {};  // of the last commit
+
+        std::string stored_etag() const { return base ? base->etag : replaces; }
     };
 
     State state() const EXCLUDES(mutex_);
@@ -151,8 +159,9 @@ class Draft {
     Result<void> describe(DraftBytes& bytes) EXCLUDES(mutex_);
     // What a crash leaves meanwhile tells both names.
     Result<ObjectVersion> move(const Rename& rename, const ObjectVersion& base) EXCLUDES(mutex_);
+    static Result<void> drop(const Rename& rename, const State& before);
     // The store has all, or nobody wants it: a crash leaves nothing to recover.
-    void set_expendable() REQUIRES(mutex_);
+    void set_expendable(DraftBytes& bytes) REQUIRES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);
     void note_write(DraftBytes& bytes, Span span) EXCLUDES(mutex_);
     // Where a part is whole, and not the only one.

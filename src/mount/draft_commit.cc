@@ -8,18 +8,15 @@
 #include "mount/completed_move.h"
 #include "mount/draft.h"
 #include "mount/draft_description.h"
+#include "mount/store.h"
 
 namespace weir::mount {
 namespace {
 
-client::WriteConditions conditions_of(const std::optional<ObjectVersion>& base, bool replaces) {
-    client::WriteConditions conditions;
-    if (replaces) return conditions;
-    if (base)
-        conditions.if_match = base->etag;
-    else
-        conditions.if_absent = true;
-    return conditions;
+// What was there is still there: nothing that somebody else wrote meanwhile is lost.
+client::WriteConditions still(const std::string& stored_etag) {
+    if (stored_etag.empty()) return {.if_absent = true};
+    return {.if_match = stored_etag};
 }
 
 }  // namespace
@@ -72,24 +69,28 @@ Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
     const bool same_bytes =
         now.base &&
         (!file || (!file->dirty() && size == now.base->bytes && file->base_valid_bytes() == size));
-    const bool no_bytes = same_bytes && !now.replaces;
-    if (!no_bytes && size > ground_.limits.part_bytes) return commit_parts(now, call);
+    if (!same_bytes && size > ground_.limits.part_bytes) return commit_parts(now, call);
     drop_upload();
-    return no_bytes ? commit_metadata(now, call) : commit_at_once(now, call);
+    return same_bytes ? commit_metadata(now, call) : commit_at_once(now, call);
 }
 
 Result<ObjectVersion> Draft::commit_metadata(const State& state, const client::Call& call) {
     TRY(client::ObjectHeaders headers, object_headers(state.metadata));
-    TRY(const client::UploadReply copied,
-        ground_.transfers.copy({.bucket = ground_.bucket,
-                                .key = state.key,
-                                .source_bucket = ground_.bucket,
-                                .source_key = state.key,
-                                .source_version_id = {},
-                                .source_if_match = state.base->etag,
-                                .replace_headers = std::move(headers),
-                                .conditions = {}},
-                               {}, call));
+    client::CopyObjectRequest request{.bucket = ground_.bucket,
+                                      .key = state.key,
+                                      .source_bucket = ground_.bucket,
+                                      .source_key = state.key,
+                                      .source_version_id = {},
+                                      .source_if_match = state.base->etag,
+                                      .replace_headers = std::move(headers),
+                                      .conditions = still(state.base->etag)};
+    Result<client::UploadReply> done = ground_.transfers.copy(request, {}, call);
+    if (!done && is_unserved(done.error())) {
+        // As well as a store can that has no conditions for copies.
+        request.conditions = {};
+        done = ground_.transfers.copy(request, {}, call);
+    }
+    TRY(const client::UploadReply copied, std::move(done));
     const ObjectVersion version{
         .etag = copied.etag, .version_id = copied.version_id, .bytes = state.base->bytes};
     committed(state, version, state.crc64nvme);
@@ -110,7 +111,7 @@ Result<ObjectVersion> Draft::commit_at_once(const State& state, const client::Ca
         ground_.client.put_object({.bucket = ground_.bucket,
                                    .key = state.key,
                                    .headers = std::move(headers),
-                                   .conditions = conditions_of(state.base, state.replaces)},
+                                   .conditions = still(state.stored_etag())},
                                   source, call));
     const ObjectVersion version{.etag = put.etag, .version_id = put.version_id, .bytes = size};
     committed(state, version, put.crc64nvme);
@@ -174,12 +175,12 @@ Result<std::optional<PartUploader::Completed>> Draft::complete(PartUploader& upl
                                                                const std::vector<Piece>& pieces,
                                                                const State& state,
                                                                const client::Call& call) {
-    const client::WriteConditions conditions = conditions_of(state.base, state.replaces);
+    const client::WriteConditions conditions = still(state.stored_etag());
     // Renamed since the upload began, whose key stays what it was.
     const bool elsewhere = uploader.key() != state.key;
     const bool before = uploader.completed().has_value();
-    const Result<PartUploader::Completed> done = uploader.complete(
-        pieces, elsewhere ? conditions_of(std::nullopt, false) : conditions, call);
+    const Result<PartUploader::Completed> done =
+        uploader.complete(pieces, elsewhere ? still("") : conditions, call);
     if (!done && elsewhere && done.error().code() == Code::precondition_failed) return std::nullopt;
     if (!done) return fail(done.error());
     if (elsewhere) {
@@ -218,13 +219,16 @@ void Draft::committed(const State& state, const ObjectVersion& version,
     if (uploader) parts_sent_ += uploader->parts_sent();
     if (bytes_) bytes_->rebase(reader);
     state_.base = version;
-    state_.replaces = false;
+    state_.replaces.clear();
     state_.placeholder = false;
     state_.crc64nvme = crc64nvme;
     // Unless somebody set it meanwhile.
     state_.metadata_changed =
         state_.metadata_changed && state_.metadata.attributes != state.metadata.attributes;
-    set_expendable();
+    if (bytes_)
+        set_expendable(*bytes_);
+    else
+        state_.described = false;
 }
 
 }  // namespace weir::mount

@@ -25,7 +25,7 @@ Result<void> read_field(DraftDescription& description, ObjectVersion& base, cons
     if (name == "cache-control") headers.cache_control = value;
     if (name == "content-disposition") headers.content_disposition = value;
     if (name == "base-version") base.version_id = value;
-    if (name == "replaces") description.replaces = true;
+    if (name == "replaces") description.replaces = value;
     if (name == "moving-to") description.moving_to = value;
     if (name == "headers-unknown") description.metadata.headers_known = false;
     if (name != "base-bytes" && name != "base-valid-bytes") return {};
@@ -54,7 +54,7 @@ Result<cache::WriteInfo> write_info(const DraftDescription& description) {
         add("base-bytes", std::to_string(description.base->bytes));
         add("base-valid-bytes", std::to_string(description.base_valid_bytes));
     }
-    if (description.replaces) add("replaces", "1");
+    add("replaces", description.replaces);
     add("moving-to", description.moving_to);
     if (!description.metadata.headers_known) add("headers-unknown", "1");
     return cache::WriteInfo{.endpoint = description.endpoint,

@@ -22,7 +22,7 @@ struct DraftDescription {
     std::string key = {};
     std::optional<ObjectVersion> base = {};
     std::uint64_t base_valid_bytes = 0;  // holes of the file below this are the base's bytes
-    bool replaces = false;
+    std::string replaces = {};           // the ETag of what gives way
     std::string moving_to = {};  // it is being renamed: its object has the one key or the other
     DraftMetadata metadata = {};
     UnixNanos created_at = 0;

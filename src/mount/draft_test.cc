@@ -143,7 +143,8 @@ TEST_F(Drafts, ARenameWhileItIsWrittenMovesWhatWasSent) {
     const auto file = draft("temporary");
     const std::string all = noise(3 * part_bytes);
     write(*file, 0, all);
-    ASSERT_TRUE(file->rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(
+        file->rename({.key = "final", .replaces = version("final").etag, .move = {}, .drop = {}}));
     commit(*file);
     EXPECT_EQ(file->parts_sent(), 3U);
     EXPECT_TRUE(store.get(bucket, "final") == all);
@@ -157,23 +158,62 @@ TEST_F(Drafts, ARenameDoesNotTouchWhoeverHasTheOldNameNow) {
     const auto file = draft("temporary");
     const std::string all = noise(2 * part_bytes);
     write(*file, 0, all);
-    ASSERT_TRUE(file->rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     store.put(bucket, "temporary", "somebody");
     commit(*file);
     EXPECT_TRUE(store.get(bucket, "final") == all);
     EXPECT_EQ(store.get(bucket, "temporary"), "somebody");
 }
 
+TEST_F(Drafts, WhatWasToBeReplacedStaysWhereItIsAnotherByThen) {
+    const auto file = draft("temporary"), alone = draft("temporary2");
+    store.put(bucket, "final", "what was there");
+    const std::string etag = version("final").etag;
+    for (Draft* each : {file.get(), alone.get()}) write(*each, 0, "mine");
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = etag}));
+    ASSERT_TRUE(alone->rename({.key = "new", .replaces = {}}));
+    store.put(bucket, "final", "theirs");
+    store.put(bucket, "new", "theirs too");
+    EXPECT_EQ(file->commit().error().code(), Code::stale);
+    EXPECT_EQ(alone->commit().error().code(), Code::stale);
+    EXPECT_EQ(store.get(bucket, "final"), "theirs");
+    EXPECT_EQ(store.get(bucket, "new"), "theirs too");
+}
+
+TEST_F(Drafts, WhatMovedWithItsFolderIsCommittedUnderTheNewName) {
+    store.put(bucket, "d/f", "");
+    Draft file(ground, {.key = "d/f", .base = version("d/f"), .placeholder = true});
+    write(file, 0, "written meanwhile");
+    store.put(bucket, "e/f", "");  // as a store renames it
+    ASSERT_TRUE(file.rename(
+        {.key = "e/f", .moved = true, .move = [&](const ObjectVersion&) -> Result<ObjectVersion> {
+             return version("e/f");
+         }}));
+    commit(file);
+    EXPECT_EQ(store.get(bucket, "e/f"), "written meanwhile");
+}
+
+TEST_F(Drafts, WhatIsWrittenAfterItsRemovalIsNotRecovered) {
+    for (const bool before : {true, false}) {
+        const auto file = draft("temporary");
+        if (before) write(*file, 0, "before");
+        ASSERT_TRUE(file->discard([](bool) { return Result<void>(); }));
+        write(*file, 3, "after");
+        EXPECT_EQ(read(*file, 3, 9), "after");
+    }
+    EXPECT_TRUE(cache->abandoned_writes()->empty());
+}
+
 TEST_F(Drafts, WhatWasToBeReplacedGoesWithWhoeverHasItsName) {
     const auto file = draft("temporary");
     write(*file, 0, "new");
-    ASSERT_TRUE(file->rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file->rename({.key = "final", .replaces = "etag", .move = {}, .drop = {}}));
     bool dropped = false;
     ASSERT_TRUE(file->rename({.key = "other",
-                              .replaces = true,
+                              .replaces = "another",
                               .move = {},
                               .drop = [&](const std::optional<ObjectVersion>& version) {
-                                  EXPECT_FALSE(version);
+                                  EXPECT_TRUE(version && version->etag == "etag");
                                   dropped = true;
                                   return Result<void>();
                               }}));
@@ -270,7 +310,7 @@ TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {
                                  .key = "k",
                                  .base = ObjectVersion{.etag = "e", .version_id = "v", .bytes = 9},
                                  .base_valid_bytes = 7,
-                                 .replaces = true,
+                                 .replaces = "r",
                                  .created_at = 5};
     description.metadata.headers.content_type = "text/plain";
     description.metadata.headers.metadata["mine"] = "1";
@@ -281,7 +321,7 @@ TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {
     EXPECT_EQ(read.base->version_id, "v");
     EXPECT_EQ(read.base->bytes, 9U);
     EXPECT_EQ(read.base_valid_bytes, 7U);
-    EXPECT_TRUE(read.replaces);
+    EXPECT_EQ(read.replaces, "r");
     EXPECT_EQ(read.metadata.headers.content_type, "text/plain");
     EXPECT_EQ(read.metadata.headers.metadata.at("mine"), "1");
     EXPECT_EQ(read.metadata.attributes.permissions, 0604);

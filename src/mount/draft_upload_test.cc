@@ -114,7 +114,7 @@ TEST_F(DraftUploads, HeadersThatNobodyLookedAtAreRecovered) {
 TEST_F(DraftUploads, WhatWasCompletedUnderItsOldNameIsOnlyMovedAtTheNextTry) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
     EXPECT_TRUE(store.get(bucket, "temporary") == all);
     // Weir knows the uploads that it completed, others do not.
@@ -129,7 +129,7 @@ TEST_F(DraftUploads, WhatWasCompletedUnderItsOldNameIsOnlyMovedAtTheNextTry) {
 TEST_F(DraftUploads, AMoveWhoseReplyWasLostIsFound) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject", .done = true});
     commit(file);
     EXPECT_EQ(file.parts_sent(), sent);
@@ -143,7 +143,7 @@ TEST_F(DraftUploads, AMoveWhoseReplyWasLostIsFound) {
 TEST_F(DraftUploads, ACopyWhoseReplyWasLostIsFound) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     const auto interrupt = std::make_shared<net::Interrupt>();
     proxy.set({.words = "?renameObject", .answer = no_rename, .then = [&, interrupt] {
                    proxy.set({.words = "x-amz-copy-source", .done = true, .then = [&, interrupt] {
@@ -163,7 +163,7 @@ TEST_F(DraftUploads, ACopyWhoseReplyWasLostIsFound) {
 TEST_F(DraftUploads, WhatChangedSinceItWasCompletedIsSentAgain) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
     ASSERT_TRUE(file.truncate(2 * part_bytes));
     all.resize(2 * part_bytes);
@@ -177,9 +177,9 @@ TEST_F(DraftUploads, WhatChangedSinceItWasCompletedIsSentAgain) {
 TEST_F(DraftUploads, ItsOldNameMayBeItsNameAgain) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
-    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = {}, .move = {}, .drop = {}}));
     commit(file);
     EXPECT_EQ(file.parts_sent(), sent);
     EXPECT_TRUE(store.get(bucket, "temporary") == all);
@@ -189,9 +189,9 @@ TEST_F(DraftUploads, ItsOldNameMayBeItsNameAgain) {
 TEST_F(DraftUploads, WhatHasItsOldNameAgainIsWrittenOn) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
-    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "temporary", .replaces = {}, .move = {}, .drop = {}}));
     write(file, 7, "x");
     all[7] = 'x';
     commit(file);
@@ -203,7 +203,7 @@ TEST_F(DraftUploads, WhatHasItsOldNameAgainIsWrittenOn) {
 TEST_F(DraftUploads, WhatWasCutShorterSinceItMayHaveBeenCompletedIsSentAgain) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "<CompleteMultipartUpload", .done = true});
     ASSERT_TRUE(file.truncate(2 * part_bytes));
     all.resize(2 * part_bytes);
@@ -214,7 +214,7 @@ TEST_F(DraftUploads, WhatWasCutShorterSinceItMayHaveBeenCompletedIsSentAgain) {
 TEST_F(DraftUploads, ItsOldNameMayBeSomebodyElsesBeforeItIsMoved) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
     store.put(bucket, "temporary", "somebody");
     commit(file);
@@ -226,7 +226,7 @@ TEST_F(DraftUploads, ItsOldNameMayBeSomebodyElsesBeforeItIsMoved) {
 TEST_F(DraftUploads, WhatCannotBeMovedIsTakenAway) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = false, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     store.put(bucket, "final", "somebody");
     EXPECT_EQ(file.commit().error().code(), Code::stale);
     pool.stop();
@@ -239,7 +239,7 @@ TEST_F(DraftUploads, WhatCannotBeMovedIsTakenAway) {
 TEST_F(DraftUploads, WhatIsRemovedBeforeItIsMovedIsTakenAway) {
     Draft file(faulty, {.key = "temporary"});
     write(file, 0, all);
-    ASSERT_TRUE(file.rename({.key = "final", .replaces = true, .move = {}, .drop = {}}));
+    ASSERT_TRUE(file.rename({.key = "final", .replaces = {}, .move = {}, .drop = {}}));
     fail_at(file, {.words = "?renameObject"});
     ASSERT_TRUE(file.discard([](bool) { return Result<void>(); }));
     pool.stop();

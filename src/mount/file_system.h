@@ -33,6 +33,7 @@
 #include "mount/freshness.h"
 #include "mount/kernel.h"
 #include "mount/listing.h"
+#include "mount/object_move.h"
 #include "mount/open_file.h"
 #include "mount/store.h"
 #include "mount/tree.h"
@@ -223,7 +224,10 @@ class FileSystem {
 
     // rename_verb.cc
     struct Renaming;
-    Result<void> rename_file(const Renaming& renaming, const client::Call& call);
+    Result<void> rename_file(Renaming& renaming, const client::Call& call);
+    Result<ObjectVersion> move_written(const Renaming& renaming, const ObjectVersion& version,
+                                       const client::Call& call);
+    MoveGround move_ground() const;
     Result<void> rename_written(const Renaming& renaming, Draft& draft, const client::Call& call);
     Result<ObjectVersion> move_object(const Renaming& renaming, const ObjectVersion& version,
                                       const client::Call& call);
@@ -231,6 +235,7 @@ class FileSystem {
     // Files that were made or committed beneath its old name while it moved.
     void note_version(NodeId node, const ObjectVersion& version);
     Result<void> rename_latecomers(const Renaming& folder, const client::Call& call);
+    Result<void> rename_latecomer(const Renaming& renaming);
     Result<void> move_folder(const Renaming& renaming, const client::Call& call);
 
     // change_verbs.cc

@@ -38,7 +38,8 @@ Result<void> follow_move(const DraftGround& ground, Draft& draft, const std::str
     TRY(const bool here, is_there(ground, draft.key(), base->etag, call));
     if (!there || here) return {};
     return draft.rename({.key = to,
-                         .replaces = false,
+                         .replaces = {},
+                         .moved = true,
                          .move = [](const ObjectVersion& version) -> Result<ObjectVersion> {
                              // Its version id was that of the old name.
                              return ObjectVersion{.etag = version.etag, .bytes = version.bytes};

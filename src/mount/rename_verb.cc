@@ -37,6 +37,7 @@ struct FileSystem::Renaming {
     std::string key;  // without "/" at its end
     std::string to_key;
     bool replaces;
+    std::string replaced_etag = {};  // of what the store has by the new name
 };
 
 Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_folder,
@@ -60,7 +61,8 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
                       .target = target ? std::optional(*target) : std::nullopt,
                       .key = ground_.store.folder_key(path).append(name),
                       .to_key = ground_.store.folder_key(to_path).append(to_name),
-                      .replaces = (flags & RENAME_NOREPLACE) == 0};
+                      .replaces = (flags & RENAME_NOREPLACE) == 0,
+                      .replaced_etag = target ? target->version.etag : ""};
     if (renaming.to_key.size() > key_bytes_max) return fail(Code::key_too_long);
     TRY_VOID(keep_folder(folder, call));
     const Moving moving(ground_.tree, renaming.node.id);
@@ -76,7 +78,18 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
         return moved;
     }
     TRY_VOID(ground_.tree.rename(folder, name, to_folder, to_name));
-    return renaming.node.folder() ? rename_latecomers(renaming, call) : Result<void>();
+    return renaming.node.folder() ? rename_latecomers(renaming, call) : rename_latecomer(renaming);
+}
+
+// Somebody began to write it while it was renamed, under the old name.
+Result<void> FileSystem::rename_latecomer(const Renaming& renaming) {
+    const std::shared_ptr<Draft> draft = ground_.drafts.of(renaming.node.id);
+    if (!draft || draft->key() != renaming.key) return {};
+    TRY(const NodeInfo node, ground_.tree.node(renaming.node.id));
+    return draft->rename(
+        {.key = renaming.to_key,
+         .moved = true,
+         .move = [&](const ObjectVersion&) -> Result<ObjectVersion> { return node.version; }});
 }
 
 Result<void> FileSystem::rename_latecomers(const Renaming& folder, const client::Call& call) {
@@ -86,12 +99,13 @@ Result<void> FileSystem::rename_latecomers(const Renaming& folder, const client:
         file.key = each.draft->key();
         file.to_key = folder.to_key + file.key.substr(folder.key.size());
         file.replaces = false;
+        file.replaced_etag.clear();
         TRY_VOID(rename_written(file, *each.draft, call));
     }
     return {};
 }
 
-Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Call& call) {
+Result<void> FileSystem::rename_file(Renaming& renaming, const client::Call& call) {
     if (renaming.target && renaming.target->folder()) return fail(Code::is_a_folder);
     std::shared_ptr<Draft> replaced;
     if (renaming.target) {
@@ -100,6 +114,7 @@ Result<void> FileSystem::rename_file(const Renaming& renaming, const client::Cal
     }
     const std::shared_ptr<Draft> draft = ground_.drafts.of(renaming.node.id);
     const auto move = [&](bool) -> Result<void> {
+        if (replaced) renaming.replaced_etag = replaced->stored_etag();
         if (draft) return rename_written(renaming, *draft, call);
         TRY(const ObjectVersion version, move_object(renaming, renaming.node.version, call));
         note_version(renaming.node.id, version);
@@ -117,9 +132,9 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
     ObjectVersion left;
     TRY_VOID(draft.rename(
         {.key = renaming.to_key,
-         .replaces = renaming.replaces,
+         .replaces = renaming.replaces ? renaming.replaced_etag : "",
          .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
-             TRY(left, move_object(renaming, version, call));
+             TRY(left, move_written(renaming, version, call));
              return left;
          },
          .drop = [&](const std::optional<ObjectVersion>& version) -> Result<void> {
@@ -134,19 +149,34 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
     return {};
 }
 
+// With its folder the store may have moved it already.
+Result<ObjectVersion> FileSystem::move_written(const Renaming& renaming,
+                                               const ObjectVersion& version,
+                                               const client::Call& call) {
+    Result<ObjectVersion> moved = move_object(renaming, version, call);
+    if (moved || moved.error().code() != Code::no_such_key) return moved;
+    const Result<bool> there = is_there(move_ground(), renaming.to_key, version.etag, call);
+    if (!there || !*there) return moved;
+    return ObjectVersion{.etag = version.etag, .bytes = version.bytes};
+}
+
 // It has happened: a node that is gone meanwhile makes it no failure, which the kernel would try
 // again.
 void FileSystem::note_version(NodeId node, const ObjectVersion& version) {
     static_cast<void>(ground_.tree.set_version(node, version));
 }
 
+MoveGround FileSystem::move_ground() const {
+    return {.client = ground_.store.client,
+            .transfers = ground_.transfers,
+            .bucket = ground_.store.bucket,
+            .log = ground_.log};
+}
+
 Result<ObjectVersion> FileSystem::move_object(const Renaming& renaming,
                                               const ObjectVersion& version,
                                               const client::Call& call) {
-    return mount::move_object({.client = ground_.store.client,
-                               .transfers = ground_.transfers,
-                               .bucket = ground_.store.bucket,
-                               .log = ground_.log},
+    return mount::move_object(move_ground(),
                               {.from = renaming.key,
                                .to = renaming.to_key,
                                .object = version,
@@ -169,9 +199,11 @@ Result<void> FileSystem::rename_folder(const Renaming& renaming, const client::C
         const std::string key = each.draft->key();
         TRY_VOID(each.draft->rename(
             {.key = renaming.to_key + key.substr(renaming.key.size()),
-             .replaces = false,
-             .move = [](const ObjectVersion& version) -> Result<ObjectVersion> { return version; },
-             .drop = [](const std::optional<ObjectVersion>&) -> Result<void> { return {}; }}));
+             .moved = true,
+             // The version id was that of the old name.
+             .move = [](const ObjectVersion& version) -> Result<ObjectVersion> {
+                 return ObjectVersion{.etag = version.etag, .bytes = version.bytes};
+             }}));
     }
     ground_.contents.moved(renaming.key + "/", renaming.to_key + "/");
     return {};

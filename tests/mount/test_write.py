@@ -218,6 +218,33 @@ def test_rename_folders(root, get, keys):
     assert refused.value.errno == errno.EINVAL
 
 
+def test_a_folder_of_versions_is_renamed_while_a_file_in_it_is_written(s3, bucket, root, get):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    (root / "d").mkdir()
+    with open(root / "d/f", "wb") as file:
+        file.write(noise(9 * MIB))
+        file.flush()
+        os.fsync(file.fileno())
+        os.rename(root / "d", root / "e")
+        file.write(b" and more")
+    assert get("e/f") == noise(9 * MIB) + b" and more"
+
+
+def test_a_late_rename_replaces_nothing_that_others_wrote_meanwhile(s3, bucket, mount, get):
+    """Renamed while it is open, it is committed when it is closed: by then somebody else may have that name."""
+    root = mount(bucket).folder
+    (root / "old").write_bytes(b"old")
+    for name in ("old", "new"):
+        descriptor = os.open(root / "temporary", os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"mine")
+        os.rename(root / "temporary", root / name)
+        s3.put_object(Bucket=bucket, Key=name, Body=b"theirs")
+        with pytest.raises(OSError) as refused:
+            os.close(descriptor)
+        assert refused.value.errno == errno.ESTALE
+        assert get(name) == b"theirs"
+
+
 def test_unlink_while_open(root, keys):
     with open(root / "u", "w+b") as file:
         file.write(b"data")
