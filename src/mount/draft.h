@@ -101,6 +101,8 @@ class Draft {
 
     // The store has all of it, as it is now, when it returns.
     Result<ObjectVersion> commit(const client::Call& call = {}) EXCLUDES(mutex_);
+    // Returns when none is under way.
+    void await_commit() { const Gate::Pass pass(writing_); }
 
     // It gets another name. `move` renames its object in the store and returns that, as it is then;
     // it is not called where the store has none, or one that is no more than a name: then commit()

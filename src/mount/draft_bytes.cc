@@ -1,8 +1,10 @@
 #include "mount/draft_bytes.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -12,15 +14,14 @@
 namespace weir::mount {
 namespace {
 
-// The kernel tells a file's holes by its pages.
-std::uint64_t page_bytes() {
-    static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    return bytes;
-}
-
-Span pages_of(Span span, std::uint64_t end) {
-    const std::uint64_t page = page_bytes();
-    return {span.begin / page * page, std::min(end, (span.end + page - 1) / page * page)};
+// A file's holes are told by pages, or by larger blocks (ZFS).
+std::uint64_t hole_bytes(int descriptor) {
+    constexpr std::uint64_t block_bytes_max = MiB;
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    struct stat file{};
+    if (::fstat(descriptor, &file) != 0) return page;
+    const auto block = static_cast<std::uint64_t>(file.st_blksize);
+    return std::has_single_bit(block) ? std::clamp(block, page, block_bytes_max) : page;
 }
 
 // Like pread(2), but that the file may be cut shorter meanwhile: what is not there is zeros.
@@ -42,6 +43,7 @@ Result<void> read_file(int descriptor, std::uint64_t offset, std::span<std::byte
 DraftBytes::DraftBytes(std::unique_ptr<cache::WriteFile> file, std::uint64_t size_bytes,
                        std::uint64_t base_valid_bytes, ReadBase base)
     : file_(std::move(file)),
+      hole_bytes_(hole_bytes(file_->descriptor())),
       base_(std::move(base)),
       size_bytes_(size_bytes),
       base_valid_bytes_(base_valid_bytes) {}
@@ -147,22 +149,31 @@ Result<std::size_t> DraftBytes::read(std::uint64_t offset, std::span<std::byte> 
     return out.size();
 }
 
+// As far as the base counts.
+Span DraftBytes::blocks_of(Span span) const {
+    const std::uint64_t end = (span.end + hole_bytes_ - 1) / hole_bytes_ * hole_bytes_;
+    return {span.begin / hole_bytes_ * hole_bytes_, std::min(base_valid_bytes_, end)};
+}
+
+// Of the blocks that the span holds in part, what is not here. They come whole, each by one write:
+// a block that is no hole has all of its bytes, whatever ends this process.
 std::vector<Span> DraftBytes::edges(Span span) const {
-    const Span pages = pages_of(span, base_valid_bytes_);
     std::vector<Span> edges;
-    for (const Span edge :
-         {Span{pages.begin, std::min(span.begin, pages.end)}, Span{span.end, pages.end}}) {
-        if (edge.bytes() == 0) continue;
-        const std::vector<Span> gaps = local_.gaps(edge);
+    const auto add = [&](std::uint64_t at) REQUIRES(mutex_) {
+        const Span block = blocks_of({at, at + 1});
+        if (block.bytes() == 0 || (span.begin <= block.begin && block.end <= span.end)) return;
+        const std::vector<Span> gaps = local_.gaps(block);
         edges.insert(edges.end(), gaps.begin(), gaps.end());
-    }
+    };
+    add(span.begin);
+    if ((span.end - 1) / hole_bytes_ != span.begin / hole_bytes_) add(span.end - 1);
     return edges;
 }
 
 bool DraftBytes::needs_filling(Span span) const {
     const MutexLock lock(mutex_);
-    const Span pages = pages_of(span, base_valid_bytes_);
-    return pages.bytes() > 0 && !local_.covers(pages);
+    const Span blocks = blocks_of(span);
+    return blocks.bytes() > 0 && !local_.covers(blocks);
 }
 
 Result<void> DraftBytes::write(std::uint64_t offset, std::span<const std::byte> bytes) {

@@ -70,13 +70,16 @@ class DraftBytes {
                std::uint64_t base_valid_bytes, ReadBase base);
 
     Result<void> adopt_data();
-    // What of the base a write of the span needs first: the rest of its first and last page.
+    // Those that the file may have holes for.
+    Span blocks_of(Span span) const REQUIRES(mutex_);
+    // What of the base a write of the span needs first: its first and last block.
     std::vector<Span> edges(Span span) const REQUIRES(mutex_);
     bool needs_filling(Span span) const EXCLUDES(mutex_);
     Result<void> fetch(const std::vector<Span>& spans) REQUIRES(filling_);
     void wrote(Span span) EXCLUDES(mutex_);
 
     std::unique_ptr<cache::WriteFile> file_;
+    const std::uint64_t hole_bytes_;
     Mutex filling_;  // held while the base is read for the file, so that nobody writes there
     mutable Mutex mutex_;
     ReadBase base_ GUARDED_BY(mutex_);

@@ -332,6 +332,31 @@ TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {
     EXPECT_EQ(read_description(bad).error().code(), Code::corrupt);
 }
 
+// It failed between the first block and the data, or the process ended there.
+TEST_F(Drafts, AWriteThatWasCutShortLeavesTheBaseAsItWas) {
+    const std::string all = noise(20'000);
+    store.put(bucket, "model", all);
+    DraftGround faulty = ground_of(store.client(), store.transfers(), store.pool());
+    int reads = 0;
+    faulty.reader = [&](const std::string& key, const ObjectVersion& version) -> ReadBase {
+        return [&, read = reader(key, version)](std::uint64_t offset, std::span<std::byte> out) {
+            return ++reads > 1 ? Result<void>(fail(Code::no_space)) : read(offset, out);
+        };
+    };
+    {
+        Draft file(faulty, {.key = "model", .base = version("model")});
+        EXPECT_EQ(file.write(5000, bytes_of(std::string(4000, 'x'))).error().code(),
+                  Code::no_space);
+        EXPECT_EQ(reads, 2);
+    }
+    const auto left = *cache->abandoned_writes();
+    ASSERT_EQ(left.size(), 1U);
+    const auto adopted = Draft::adopt(ground, *cache->adopt_write(left[0].id));
+    ASSERT_TRUE(adopted) << adopted.error().describe();
+    commit(**adopted);
+    EXPECT_TRUE(store.get(bucket, "model") == all);
+}
+
 // Random operations on a draft and on a string.
 TEST_F(Drafts, IsTheFileThatAStringIs) {
     std::string all = noise(2 * part_bytes + random() % part_bytes);

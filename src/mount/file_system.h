@@ -203,6 +203,8 @@ class FileSystem {
     // which the kernel finds when it looks again, and the bytes that are read stay.
     Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
     void settled(NodeId node, bool committed);
+    Result<std::size_t> read_once(const OpenFile& file, std::uint64_t offset,
+                                  std::span<std::byte> out, const client::Call& call);
     void renew_content(NodeId node);
 
     // create_verbs.cc, remove_verbs.cc

@@ -79,6 +79,17 @@ void FileSystem::count_release(NodeId id, OpenMode how) {
 Result<std::size_t> FileSystem::read(FileHandle handle, std::uint64_t offset,
                                      std::span<std::byte> out, const client::Call& call) {
     TRY(const OpenFile file, open_files_.get(handle));
+    const Result<std::size_t> got = read_once(file, offset, out, call);
+    if (got || got.error().code() != Code::stale) return got;
+    // This mount itself may have committed another version meanwhile, of which the reader knows
+    // when that has ended.
+    if (const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node)) draft->await_commit();
+    TRY(const OpenFile now, open_files_.get(handle));
+    return read_once(now, offset, out, call);
+}
+
+Result<std::size_t> FileSystem::read_once(const OpenFile& file, std::uint64_t offset,
+                                          std::span<std::byte> out, const client::Call& call) {
     if (const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node))
         return draft->read(offset, out);
     std::shared_ptr<Content> content = file.content;
