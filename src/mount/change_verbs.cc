@@ -29,7 +29,7 @@ Result<void> FileSystem::change_attributes(NodeId id,
         if (bytes) return fail(Code::is_a_folder);
         return put_marker(node, changed.attributes, call);
     }
-    if (bytes) TRY_VOID(leave_to_passthrough(node));
+    if (bytes) TRY_VOID(leave_to_passthrough(node, call));
     if (node.unlinked && !node.draft) return ground_.tree.set_attributes(id, changed.attributes);
     TRY(const std::shared_ptr<Draft> draft, open_draft(id, call));
     const bool committed = !draft->changed();
@@ -37,7 +37,7 @@ Result<void> FileSystem::change_attributes(NodeId id,
     if (done) draft->change_metadata(change);
     // Whoever writes it commits it with his close(2). That may be over: his release comes later.
     if (done && (committed || !open_files_.any_commits(id))) done = ground_.drafts.flush(id, call);
-    ground_.drafts.close(id);
+    ground_.drafts.close(id, *draft);
     return done;
 }
 

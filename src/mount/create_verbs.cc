@@ -90,7 +90,7 @@ Result<FileSystem::Created> FileSystem::create(NodeId folder, std::string_view n
     }
     TRY(const NodeInfo node, ground_.tree.add(folder, std::move(child)));
     TRY(std::shared_ptr<Draft> draft, ground_.drafts.open_new(node, std::move(start)));
-    TRY(const Opened opened, add_written(node, flags, std::move(draft), true));
+    TRY(const Opened opened, add_written(node, flags, draft, true));
     // Nobody else knows it: the kernel holds the folder's lock until it has the answer.
     if (opened.direct_io) note_unread(node.id);
     TRY_VOID(ground_.tree.looked_up(node.id));

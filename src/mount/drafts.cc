@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace weir::mount {
 namespace {
 
@@ -48,13 +50,36 @@ std::vector<Drafts::Beneath> Drafts::beneath(const std::string& folder_key) cons
     return all;
 }
 
-Result<std::shared_ptr<Draft>> Drafts::open(NodeId node) {
-    const MutexLock lock(mutex_);
-    const auto found = written_.find(node);
-    if (found == written_.end()) return begin(node);
-    if (const std::optional<Error> failure = take_failure(found->second)) return fail(*failure);
-    ++found->second.opens;
-    return found->second.draft;
+// What was removed, or the store does not have, is nowhere else.
+bool Drafts::in_use(const Written& written) {
+    const bool alone = written.draft->discarded() || written.draft->changed();
+    return written.writers > 0 || (written.readers > 0 && alone);
+}
+
+bool Drafts::hopeless(const Written& written) {
+    const bool open = written.writers > 0 || written.readers > 0;
+    return !open && !written.queued && written.failure && written.failure->code() == Code::stale &&
+           written.told;
+}
+
+Result<std::shared_ptr<Draft>> Drafts::open(NodeId node, Use use) {
+    std::shared_ptr<Draft> given_up;
+    std::optional<Error> failure;
+    {
+        const MutexLock lock(mutex_);
+        const auto found = written_.find(node);
+        if (found == written_.end() && use == Use::reads) return nullptr;
+        if (found == written_.end()) return begin(node);
+        Written& written = found->second;
+        failure = take_failure(written);
+        if (!failure) {
+            ++(use == Use::reads ? written.readers : written.writers);
+            return written.draft;
+        }
+        if (hopeless(written)) given_up = written.draft;
+    }
+    if (given_up) give_up(node, *given_up);
+    return fail(*failure);
 }
 
 Result<std::shared_ptr<Draft>> Drafts::begin(NodeId id) {
@@ -69,7 +94,7 @@ Result<std::shared_ptr<Draft>> Drafts::begin(NodeId id) {
                                      .metadata = {.attributes = node.attributes,
                                                   .headers_known = node.version.etag.empty()}});
     TRY_VOID(environs_.tree.set_draft(id, draft));
-    written_.emplace(id, Written{.draft = draft, .opens = 1});
+    written_.emplace(id, Written{.draft = draft, .writers = 1});
     ++count_;
     return draft;
 }
@@ -78,7 +103,7 @@ Result<std::shared_ptr<Draft>> Drafts::open_new(const NodeInfo& node, DraftStart
     const MutexLock lock(mutex_);
     auto draft = std::make_shared<Draft>(environs_.ground, std::move(start));
     TRY_VOID(environs_.tree.set_draft(node.id, draft));
-    if (written_.insert_or_assign(node.id, Written{.draft = draft, .opens = 1}).second) ++count_;
+    if (written_.insert_or_assign(node.id, Written{.draft = draft, .writers = 1}).second) ++count_;
     return draft;
 }
 
@@ -168,18 +193,20 @@ void Drafts::commit_closed(NodeId node) {
         if (found->second.told) known = found->second.failure;
     }
     const Result<void> committed = commit_now(node, *draft, {.interrupt = &stop_, .timeout = {}});
-    std::size_t opens = 0;
+    bool used = false, lost = false;
     {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end()) return;
         if (!committed) found->second.told = known && known->code() == committed.error().code();
-        opens = found->second.opens;
+        used = in_use(found->second);
+        lost = hopeless(found->second);
     }
     if (!committed)
         environs_.ground.log.warn("{} was closed and is not in the store: {}", draft->key(),
                                   committed.error().describe());
-    if (committed && opens == 0) settle(node, draft);
+    if (committed && !used) settle(node, draft);
+    if (lost) give_up(node, *draft);
 }
 
 void Drafts::retry() {
@@ -196,17 +223,25 @@ void Drafts::retry() {
     }
 }
 
-void Drafts::close(NodeId node) {
+void Drafts::close(NodeId node, const Draft& of, Use use) {
     std::shared_ptr<Draft> draft;
-    bool failed = false;
+    bool failed = false, lost = false;
     {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
-        if (found == written_.end() || --found->second.opens > 0) return;
-        if (found->second.queued) return;  // whoever commits it settles it
-        draft = found->second.draft;
-        failed = found->second.failure.has_value();
+        // It was settled since, and perhaps somebody writes the node anew.
+        if (found == written_.end() || found->second.draft.get() != &of) return;
+        Written& written = found->second;
+        std::size_t& users = use == Use::reads ? written.readers : written.writers;
+        CHECK(users > 0);
+        --users;
+        if (written.queued) return;  // whoever commits it settles it
+        if (written.writers > 0 || (written.readers > 0 && in_use(written))) return;
+        draft = written.draft;
+        failed = written.failure.has_value();
+        lost = hopeless(written);
     }
+    if (lost) return give_up(node, *draft);
     if (draft->changed() && environs_.async_close) {
         // With a failure that was told, or written through a mapping after the last close(2).
         if (!failed) commit_later(node);
@@ -229,7 +264,7 @@ void Drafts::settle(NodeId node, const std::shared_ptr<Draft>& draft) {
         {
             const MutexLock lock(mutex_);
             const auto found = written_.find(node);
-            if (found == written_.end() || found->second.opens > 0) return;
+            if (found == written_.end() || in_use(found->second)) return;
             failed = found->second.failure.has_value();
         }
         // Whoever has changed it meanwhile settles it.
@@ -275,7 +310,7 @@ void Drafts::give_up(NodeId node, Draft& draft) {
 bool Drafts::forget(NodeId node, const Draft& draft, bool changed) {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
-    if (found == written_.end() || found->second.draft.get() != &draft || found->second.opens > 0 ||
+    if (found == written_.end() || found->second.draft.get() != &draft || in_use(found->second) ||
         found->second.queued || draft.changed() != changed)
         return false;
     static_cast<void>(environs_.tree.set_draft(node, nullptr));
@@ -311,7 +346,7 @@ std::size_t Drafts::drain() {
 bool Drafts::unused(NodeId node) const {
     const MutexLock lock(mutex_);
     const auto found = written_.find(node);
-    return found != written_.end() && found->second.opens == 0;
+    return found != written_.end() && !in_use(found->second);
 }
 
 std::vector<Drafts::Progress> Drafts::progress(std::size_t files_max) const {

@@ -58,10 +58,11 @@ class Drafts {
     using Settled = std::function<void(NodeId node, bool committed)>;
     void on_settled(Settled call) { on_settled_ = std::move(call); }
 
+    enum class Use : std::uint8_t { reads, writes };
     // Each open of a node that writes, or that reads what is being written, has its close(). A node
     // that nobody writes yet begins from the version that the tree has: would_block where its
-    // attributes are guesses. Once, what failed since it was closed.
-    Result<std::shared_ptr<Draft>> open(NodeId node) EXCLUDES(mutex_);
+    // attributes are guesses; null for who only reads it. Once, what failed since it was closed.
+    Result<std::shared_ptr<Draft>> open(NodeId node, Use use = Use::writes) EXCLUDES(mutex_);
     // Of a file that was just made, open.
     Result<std::shared_ptr<Draft>> open_new(const NodeInfo& node, DraftStart start)
         EXCLUDES(mutex_);
@@ -79,8 +80,9 @@ class Drafts {
     Result<void> commit(NodeId node, const client::Call& call) EXCLUDES(mutex_);
     // close(2), of one of its descriptors.
     Result<void> flush(NodeId node, const client::Call& call) EXCLUDES(mutex_);
-    // The last descriptor of an open() is gone. What nobody was told of is logged.
-    void close(NodeId node) EXCLUDES(mutex_);
+    // The last descriptor of an open() is gone. Once nobody writes and the store has all, who still
+    // reads need not: the node's version has the same bytes. What nobody was told of is logged.
+    void close(NodeId node, const Draft& draft, Use use = Use::writes) EXCLUDES(mutex_);
 
     // Commits everything, until the mount ends, and keeps the rest for recovery; how many those
     // are.
@@ -93,7 +95,8 @@ class Drafts {
   private:
     struct Written {
         std::shared_ptr<Draft> draft;
-        std::size_t opens = 0;
+        std::size_t readers = 0;
+        std::size_t writers = 0;
         bool queued = false;                // for a commit in the background
         std::optional<Error> failure = {};  // of the last commit
         bool told = false;                  // somebody heard of it
@@ -112,6 +115,9 @@ class Drafts {
     void give_up(NodeId node, Draft& draft) EXCLUDES(mutex_);
     // False if somebody opened it meanwhile, or it is not as it was.
     bool forget(NodeId node, const Draft& draft, bool changed) EXCLUDES(mutex_);
+    static bool in_use(const Written& written);
+    // Nobody has it open, and trying again is of no use.
+    static bool hopeless(const Written& written);
     bool unused(NodeId node) const EXCLUDES(mutex_);
     void retry() EXCLUDES(mutex_);
 

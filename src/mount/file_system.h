@@ -190,9 +190,12 @@ class FileSystem {
 
     // write_verbs.cc
     // Once its attributes are known.
-    Result<std::shared_ptr<Draft>> open_draft(NodeId id, const client::Call& call);
-    Result<Opened> open_to_write(const NodeInfo& node, int flags, const client::Call& call);
-    Result<Opened> add_written(const NodeInfo& node, int flags, std::shared_ptr<Draft> draft,
+    Result<std::shared_ptr<Draft>> open_draft(NodeId id, const client::Call& call,
+                                              Drafts::Use use = Drafts::Use::writes);
+    // To write it, or to read what is being written.
+    Result<Opened> open_draft_of(const NodeInfo& node, int flags, bool writes,
+                                 const client::Call& call);
+    Result<Opened> add_written(const NodeInfo& node, int flags, const std::shared_ptr<Draft>& draft,
                                bool commits);
     Opened count_cached(NodeId node) EXCLUDES(modes_mutex_);
     // Nobody has read it since it was made here, until settled().
@@ -201,7 +204,9 @@ class FileSystem {
     void forget_pages(NodeId node) EXCLUDES(modes_mutex_);
     // stale where the kernel reads the file by itself: then its name is another node from now on,
     // which the kernel finds when it looks again, and the bytes that are read stay.
-    Result<void> leave_to_passthrough(const NodeInfo& node) EXCLUDES(modes_mutex_);
+    Result<void> leave_to_passthrough(const NodeInfo& node, const client::Call& call)
+        EXCLUDES(modes_mutex_);
+    Result<void> await_no_draft(NodeId node, const client::Call& call);
     void settled(NodeId node, bool committed);
     Result<std::size_t> read_once(const OpenFile& file, std::uint64_t offset,
                                   std::span<std::byte> out, const client::Call& call);

@@ -37,7 +37,7 @@ void OpenFiles::set_content(NodeId node, const std::shared_ptr<Content>& content
     const MutexLock lock(mutex_);
     if (!uses_.contains(node)) return;
     for (auto& [handle, file] : files_)
-        if (file.node == node && file.content) file.content = content;
+        if (file.node == node) file.content = content;
 }
 
 std::size_t OpenFiles::count() const {

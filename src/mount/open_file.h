@@ -49,7 +49,7 @@ class OpenFiles {
     // io_error for a handle that is none.
     Result<OpenFile> get(FileHandle handle) const EXCLUDES(mutex_);
     Result<OpenFile> take(FileHandle handle) EXCLUDES(mutex_);
-    // What was written is the node's content now, for those who had the one before open too.
+    // What was written is the node's content now, for all who have it open.
     void set_content(NodeId node, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
     std::size_t count() const EXCLUDES(mutex_);
     bool any_of(NodeId node) const EXCLUDES(mutex_);

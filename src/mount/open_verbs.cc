@@ -14,7 +14,7 @@ Result<Opened> FileSystem::open(NodeId id, int flags, const client::Call& call) 
     if (writes) TRY_VOID(check_writable());
     TRY(const Fresh found, fresh(id, call));
     if (found.node.folder()) return fail(Code::is_a_folder);
-    if (writes || found.node.draft) return open_to_write(found.node, flags, call);
+    if (writes || found.node.draft) return open_draft_of(found.node, flags, writes, call);
     return open_to_read(found.node, flags, call);
 }
 
@@ -97,6 +97,7 @@ Result<std::size_t> FileSystem::read_once(const OpenFile& file, std::uint64_t of
         // It was opened while it was written, which has ended.
         TRY(const NodeInfo node, ground_.tree.node(file.node));
         TRY(content, ground_.contents.of(node));
+        open_files_.set_content(file.node, content);
     }
     ground_.fetcher.reads(file.node, content, offset, out.size());
     const bool hit = content->present(offset, out.size());
@@ -121,7 +122,9 @@ Result<std::uint64_t> FileSystem::lseek(FileHandle handle, std::uint64_t offset,
 Result<void> FileSystem::release(FileHandle handle) {
     TRY(const OpenFile file, open_files_.take(handle));
     count_release(file.node, file.mode);
-    if (file.draft) ground_.drafts.close(file.node);
+    if (file.draft)
+        ground_.drafts.close(file.node, *file.draft,
+                             file.commits ? Drafts::Use::writes : Drafts::Use::reads);
     if (!open_files_.any_of(file.node)) ground_.fetcher.closed(file.node);
     return {};
 }

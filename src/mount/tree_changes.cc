@@ -370,12 +370,10 @@ Result<NodeInfo> Tree::renew(NodeId id) {
                 .attributes = old->info.attributes,
                 .attributes_known = old->info.attributes_known,
                 .version = old->info.version};
-    auto draft = std::exchange(old->info.draft, nullptr);
     auto own = std::move(old->own);
     const Freshness::Stamp stamp = old->stamp;
     unname(*old);
     Node& node = make(*parent, std::move(child));
-    node.info.draft = std::move(draft);
     node.own = std::move(own);
     node.stamp = stamp;
     touch(node);

@@ -19,12 +19,25 @@ Result<void> FileSystem::check_writable() const {
     return {};
 }
 
-Result<void> FileSystem::leave_to_passthrough(const NodeInfo& node) {
+// A chmod of a file that the kernel reads by itself is over soon.
+Result<void> FileSystem::await_no_draft(NodeId id, const client::Call& call) {
+    constexpr std::chrono::milliseconds pause(10);
+    constexpr int pauses_max = 1000;
+    for (int i = 0; ground_.drafts.of(id); ++i) {
+        if (i == pauses_max) return fail(Code::slow_down, "the file is being changed");
+        TRY_VOID(ground_.drafts.commit(id, call));
+        if (!net::sleep_unless({call.interrupt, nullptr}, pause)) return fail(Code::cancelled);
+    }
+    return {};
+}
+
+Result<void> FileSystem::leave_to_passthrough(const NodeInfo& node, const client::Call& call) {
     {
         const MutexLock lock(modes_mutex_);
         const auto found = modes_.find(node.id);
         if (found == modes_.end() || found->second.passthrough == 0) return {};
     }
+    TRY_VOID(await_no_draft(node.id, call));
     TRY_VOID(ground_.tree.renew(node.id));
     ground_.kernel.forget_name(node.parent, node.name);
     return fail(Code::stale, "the file is another node now: look it up again");
@@ -50,10 +63,11 @@ void FileSystem::forget_pages(NodeId id) {
     ground_.kernel.forget_pages(id, 0);
 }
 
-Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::Call& call) {
+Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::Call& call,
+                                                      Drafts::Use use) {
     constexpr int attempts_max = 10;
     for (int attempt = 0;; ++attempt) {
-        Result<std::shared_ptr<Draft>> draft = ground_.drafts.open(id);
+        Result<std::shared_ptr<Draft>> draft = ground_.drafts.open(id, use);
         if (draft || draft.error().code() != Code::would_block) return draft;
         // The journal told of it meanwhile, without its attributes.
         if (attempt == attempts_max) return fail(Code::slow_down, "it changes all the time");
@@ -62,22 +76,27 @@ Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::C
     }
 }
 
-Result<Opened> FileSystem::open_to_write(const NodeInfo& node, int flags,
+Result<Opened> FileSystem::open_draft_of(const NodeInfo& node, int flags, bool writes,
                                          const client::Call& call) {
-    TRY_VOID(leave_to_passthrough(node));
-    TRY(std::shared_ptr<Draft> draft, open_draft(node.id, call));
+    TRY_VOID(leave_to_passthrough(node, call));
+    TRY(const std::shared_ptr<Draft> draft,
+        open_draft(node.id, call, writes ? Drafts::Use::writes : Drafts::Use::reads));
+    // It is over meanwhile.
+    if (!draft) {
+        TRY(const NodeInfo now, ground_.tree.node(node.id));
+        return open_to_read(now, flags, call);
+    }
     if ((flags & O_TRUNC) != 0 && draft->size_bytes() > 0)
         if (const Result<void> cut = draft->truncate(0); !cut) {
-            ground_.drafts.close(node.id);
+            ground_.drafts.close(node.id, *draft);
             return fail(cut.error());
         }
-    return add_written(node, flags, std::move(draft),
-                       (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0);
+    return add_written(node, flags, draft, writes);
 }
 
 // Those who only write need not read pages first that they overwrite in part.
 Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
-                                       std::shared_ptr<Draft> draft, bool commits) {
+                                       const std::shared_ptr<Draft>& draft, bool commits) {
     const bool reads = (flags & O_ACCMODE) != O_WRONLY;
     Opened opened =
         reads ? count_cached(node.id) : Opened{.direct_io = true, .parallel_direct_writes = true};
@@ -85,12 +104,12 @@ Result<Opened> FileSystem::add_written(const NodeInfo& node, int flags,
     const Result<FileHandle> handle = open_files_.add({.node = node.id,
                                                        .flags = flags,
                                                        .content = {},
-                                                       .draft = std::move(draft),
+                                                       .draft = draft,
                                                        .commits = commits,
                                                        .mode = mode});
     if (!handle) {
         count_release(node.id, mode);
-        ground_.drafts.close(node.id);
+        ground_.drafts.close(node.id, *draft, commits ? Drafts::Use::writes : Drafts::Use::reads);
         return fail(handle.error());
     }
     opened.handle = *handle;

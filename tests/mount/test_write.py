@@ -349,6 +349,40 @@ def test_what_others_changed_meanwhile_is_a_conflict(s3, bucket, root, get):
     assert path.read_bytes() == b"theirs"
 
 
+def test_who_still_reads_what_was_written_keeps_nobody_from_what_is_newer(s3, bucket, root):
+    path = root / "a"
+    with open(path, "wb") as writer:
+        writer.write(b"mine")
+        writer.flush()
+        reader = open(path, "rb", buffering=0)
+    assert reader.read(2) == b"mi"
+    s3.put_object(Bucket=bucket, Key="a", Body=b"theirs")
+    mounts.eventually(lambda: path.read_bytes() == b"theirs")
+    path.write_bytes(b"and mine again")
+    assert reader.read() == b"ne"
+    reader.close()
+
+
+def test_what_was_refused_after_its_close_is_told_once_and_not_shown_for_ever(s3, bucket, mount):
+    one = mount(bucket, "--async-close")
+    path = one.folder / "a"
+    s3.put_object(Bucket=bucket, Key="a", Body=b"before")
+    mounts.eventually(path.exists)
+    path.write_bytes(b"mine")
+    s3.put_object(Bucket=bucket, Key="a", Body=b"theirs")
+
+    def shown():
+        try:
+            return path.read_bytes() == b"theirs"
+        except OSError as error:
+            assert error.errno == errno.ESTALE
+            return False
+
+    mounts.eventually(shown)
+    path.write_bytes(b"next")
+    mounts.eventually(lambda: s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"next")
+
+
 def test_a_large_conflict_leaves_no_upload(s3, bucket, root, get):
     path = root / "c"
     with pytest.raises(OSError) as refused, open(path, "wb", buffering=0) as file:
