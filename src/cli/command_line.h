@@ -36,7 +36,7 @@ int print_json(const nlohmann::json& reply);
 int print_check(const nlohmann::json& reply);
 
 // The commands. env.cc, keys.cc, admin.cc, inspect.cc, backup.cc, mount.cc, mount_status.cc,
-// umount.cc, s3/.
+// mount_kept.cc, umount.cc, s3/.
 int run_env(const std::vector<std::string>& arguments);
 int run_config(const std::vector<std::string>& arguments);
 int run_keys(const std::vector<std::string>& given);
@@ -50,6 +50,7 @@ int run_restore(const std::vector<std::string>& given);
 int run_upgrade(const std::vector<std::string>& given);
 int run_mount(const std::vector<std::string>& given);
 int run_mount_status(const std::vector<std::string>& given);
+int run_mount_kept(const std::vector<std::string>& given);
 int run_umount(const std::vector<std::string>& given);
 int run_ls(const std::vector<std::string>& arguments);
 int run_cp(const std::vector<std::string>& arguments);

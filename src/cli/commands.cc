@@ -39,7 +39,8 @@ constexpr std::array<Command, 18> table{{
     {"blob", "weir blob ls [--from BLOB] | stat BLOB",
      "lists the blobs; shows one, with the rows about it", run_blob},
     {"mount",
-     "weir mount BUCKET[:PREFIX][@TIME] DIR [options] | status [DIR...] [--json | --metrics]",
+     "weir mount BUCKET[:PREFIX][@TIME] DIR [options] | status [DIR...] [--json | --metrics] | "
+     "--kept",
      "a bucket as a folder (weir mount --help shows every option); what mounts do just now",
      run_mount, true},
     {"umount", "weir umount DIR [--lazy]",

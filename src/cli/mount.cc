@@ -72,10 +72,14 @@ int run_mount(const std::vector<std::string>& given) {
         arguments.erase(arguments.begin());
         return run_mount_status(arguments);
     }
+    if (!arguments.empty() && (arguments.front() == "--kept" || arguments.front() == "--discard"))
+        return run_mount_kept(arguments);
     if (!arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h")) {
         fmt::print(
             "weir mount BUCKET[:PREFIX][@TIME] DIR [options]: a bucket as a folder.\n"
-            "weir mount status [DIR] [--json]: what mounts do just now.\n\n{}",
+            "weir mount status [DIR] [--json]: what mounts do just now.\n"
+            "weir mount --kept [--cache DIR]: what is in a cache and could not be written.\n"
+            "weir mount --discard ID... [--cache DIR]: nobody wants that any more.\n\n{}",
             describe_mount_options());
         return done;
     }

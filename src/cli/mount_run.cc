@@ -182,6 +182,15 @@ std::unique_ptr<mount::StatusServer> start_status(const MountLine& line, const P
     return nullptr;
 }
 
+// To whoever waits for the mount; the log has all.
+void tell_recovered(const std::vector<std::string>& sentences) {
+    constexpr std::size_t sentences_max = 20;
+    const std::size_t shown = std::min(sentences.size(), sentences_max);
+    for (std::size_t i = 0; i < shown; ++i) fmt::print(stderr, "weir: {}\n", sentences[i]);
+    if (shown < sentences.size())
+        fmt::print(stderr, "weir: and {} more, in the log\n", sentences.size() - shown);
+}
+
 }  // namespace
 
 Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mounted) {
@@ -249,6 +258,7 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     log.info("{} is mounted at {} from {}, the cache in {} may hold {} MiB", line.source_text,
              line.folder, client->endpoint().url(), cache_folder, cache_bytes / MiB);
     watch.stop_by([&] { mount->stop(); });
+    tell_recovered(mount->recovered());
     if (!mounted()) return fail(Code::cancelled, "whoever mounted it is gone");
     const Result<void> served = mount->wait();
     watch.end();

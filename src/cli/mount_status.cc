@@ -72,11 +72,13 @@ void print_writes(const Json& writes) {
     for (const Json& problem : writes.value("problems", Json::array()))
         fmt::print("  {:12} {}: {}\n", "NOT WRITTEN", problem.value("path", ""),
                    problem.value("problem", ""));
-    if (count(writes, "abandoned") > 0)
-        fmt::print(
-            "  {:12} {} files that mounts which died had not written; weir mount --recover "
-            "does\n",
-            "abandoned", count(writes, "abandoned"));
+    if (count(writes, "abandoned") == 0) return;
+    fmt::print(
+        "  {:12} {} files that are not in the store; weir mount --kept, --recover, --discard\n",
+        "kept", count(writes, "abandoned"));
+    for (const Json& file : writes.value("kept", Json::array()))
+        fmt::print("  {:12} {}/{}: {}\n", "NOT WRITTEN", file.value("bucket", ""),
+                   file.value("key", ""), file.value("problem", ""));
 }
 
 void print_status(const Json& status) {

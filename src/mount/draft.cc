@@ -303,11 +303,29 @@ Result<void> Draft::drop(const Rename& rename, const State& before) {
     return gone ? Result<void>() : dropped;
 }
 
+void Draft::set_removing(bool removing) {
+    std::shared_ptr<DraftBytes> bytes;
+    {
+        const MutexLock lock(mutex_);
+        state_.removing = removing;
+        state_.described = false;
+        bytes = bytes_;
+    }
+    if (!bytes || !changed()) return;
+    if (const Result<void> done = describe(*bytes); !done)
+        ground_.log.warn("{}: if this process dies now, it may be recovered: {}", key(),
+                         done.error().describe());
+}
+
 Result<void> Draft::discard(const std::function<Result<void>(bool in_store)>& erase) {
     const Gate::Shut alone(writing_);
     const State now = state();
+    set_removing(true);
     // What it was to replace is still there.
-    TRY_VOID(erase(now.base || !now.replaces.empty()));
+    if (const Result<void> erased = erase(!now.stored_etag().empty()); !erased) {
+        set_removing(false);
+        return erased;
+    }
     {
         const MutexLock lock(mutex_);
         state_.discarded = true;
@@ -342,6 +360,8 @@ Result<void> Draft::describe(DraftBytes& bytes) {
                                            .base_valid_bytes = bytes.base_valid_bytes(),
                                            .replaces = state_.replaces,
                                            .moving_to = state_.moving_to,
+                                           .removing = state_.removing,
+                                           .problem = state_.problem,
                                            .metadata = state_.metadata,
                                            .created_at = bytes.file().info().created_at}));
     TRY_VOID(bytes.file().set_info(std::move(info)));
@@ -349,11 +369,31 @@ Result<void> Draft::describe(DraftBytes& bytes) {
     return {};
 }
 
-Result<void> Draft::keep_for_recovery() {
+Result<void> Draft::keep_for_recovery(std::string_view problem) {
+    constexpr std::size_t problem_bytes_max = 1024;
     const Gate::Pass pass(reading_);
     TRY(const std::shared_ptr<DraftBytes> bytes, bytes_to_write());
+    {
+        const MutexLock lock(mutex_);
+        problem = problem.substr(0, problem_bytes_max);
+        state_.described = state_.described && state_.problem == problem;
+        state_.problem = problem;
+    }
     TRY_VOID(describe(*bytes));
     return bytes->file().sync();
+}
+
+Result<void> Draft::detach(std::string key) {
+    const Gate::Shut alone(writing_);
+    if (const std::shared_ptr<DraftBytes> file = bytes())
+        TRY_VOID(file->fill({0, file->size_bytes()}));
+    drop_upload();
+    const MutexLock lock(mutex_);
+    state_.key = std::move(key);
+    state_.base.reset();
+    state_.replaces.clear();
+    state_.described = false;
+    return {};
 }
 
 Result<void> Draft::keep() {

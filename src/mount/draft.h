@@ -128,8 +128,11 @@ class Draft {
     Result<void> keep() EXCLUDES(mutex_);
     // The bytes are in the cache's file, with what another process needs to commit them.
     Result<void> describe() EXCLUDES(mutex_);
-    // And outlast a power cut.
-    Result<void> keep_for_recovery() EXCLUDES(mutex_);
+    // And outlast a power cut. `problem`: why the store does not have it, for whoever looks.
+    Result<void> keep_for_recovery(std::string_view problem) EXCLUDES(mutex_);
+    // It does not stand on its version any more, which somebody else replaced: all bytes that are
+    // not here are brought here, and it is a new file by that key.
+    Result<void> detach(std::string key) EXCLUDES(mutex_);
     // What the cache calls the file; empty if there is none.
     std::string recovery_id() const EXCLUDES(mutex_);
 
@@ -148,6 +151,8 @@ class Draft {
         bool discarded = false;
         bool described = false;                       // as it is
         std::string moving_to = {};                   // while its object is renamed
+        bool removing = false;                        // while discard() goes on
+        std::string problem = {};                     // of its last commit, where it is kept
         std::optional<std::uint64_t> crc64nvme = {};  // of the last commit
 
         std::string stored_etag() const { return base ? base->etag : replaces; }
@@ -162,6 +167,8 @@ class Draft {
     // What a crash leaves meanwhile tells both names.
     Result<ObjectVersion> move(const Rename& rename, const ObjectVersion& base) EXCLUDES(mutex_);
     static Result<void> drop(const Rename& rename, const State& before);
+    // What a crash leaves meanwhile is not wanted any more if the store has removed it.
+    void set_removing(bool removing) EXCLUDES(mutex_);
     // The store has all, or nobody wants it: a crash leaves nothing to recover.
     void set_expendable(DraftBytes& bytes) REQUIRES(mutex_);
     Result<void> write_some(std::uint64_t offset, std::span<const std::byte> bytes);

@@ -27,6 +27,8 @@ Result<void> read_field(DraftDescription& description, ObjectVersion& base, cons
     if (name == "base-version") base.version_id = value;
     if (name == "replaces") description.replaces = value;
     if (name == "moving-to") description.moving_to = value;
+    if (name == "removing") description.removing = true;
+    if (name == "problem") description.problem = value;
     if (name == "headers-unknown") description.metadata.headers_known = false;
     if (name != "base-bytes" && name != "base-valid-bytes") return {};
     const std::optional<std::uint64_t> bytes = parse_number(value);
@@ -56,6 +58,8 @@ Result<cache::WriteInfo> write_info(const DraftDescription& description) {
     }
     add("replaces", description.replaces);
     add("moving-to", description.moving_to);
+    if (description.removing) add("removing", "1");
+    add("problem", description.problem);
     if (!description.metadata.headers_known) add("headers-unknown", "1");
     return cache::WriteInfo{.endpoint = description.endpoint,
                             .bucket = description.bucket,

@@ -24,6 +24,8 @@ struct DraftDescription {
     std::uint64_t base_valid_bytes = 0;  // holes of the file below this are the base's bytes
     std::string replaces = {};           // the ETag of what gives way
     std::string moving_to = {};  // it is being renamed: its object has the one key or the other
+    bool removing = false;       // it is being removed: unwanted once its object is not there
+    std::string problem = {};    // why the store does not have it
     DraftMetadata metadata = {};
     UnixNanos created_at = 0;
 };

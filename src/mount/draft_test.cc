@@ -272,7 +272,7 @@ TEST_F(Drafts, AnotherProcessCommitsWhatWasLeft) {
         ASSERT_TRUE(file->truncate(2 * part_bytes + 100));
         all.resize(2 * part_bytes);
         all.resize(2 * part_bytes + 100);
-        ASSERT_TRUE(file->keep_for_recovery());
+        ASSERT_TRUE(file->keep_for_recovery("why"));
     }
     const auto left = *cache->abandoned_writes();
     ASSERT_EQ(left.size(), 1U);
@@ -288,7 +288,7 @@ TEST_F(Drafts, WhatIsThereAlreadyIsRecoveredToo) {
     const auto leave = [&](const std::string& key) {
         const auto file = draft(key);
         write(*file, 0, all);
-        ASSERT_TRUE(file->keep_for_recovery());
+        ASSERT_TRUE(file->keep_for_recovery("why"));
     };
     leave("new");
     leave("there");
@@ -297,11 +297,52 @@ TEST_F(Drafts, WhatIsThereAlreadyIsRecoveredToo) {
     store.put(bucket, "other", "somebody else's");
     const auto recovered = recover_writes(ground, "");
     ASSERT_TRUE(recovered);
-    ASSERT_EQ(recovered->size(), 3U);
-    for (const Recovered& one : *recovered) EXPECT_EQ(one.error.has_value(), one.key == "other");
+    ASSERT_EQ(recovered->files.size(), 3U);
+    for (const Recovered& one : recovered->files) {
+        EXPECT_FALSE(one.error) << one.describe();
+        EXPECT_EQ(one.saved_as.empty(), one.key != "other");
+        if (one.key == "other") EXPECT_TRUE(store.get(bucket, one.saved_as) == all);
+    }
     EXPECT_TRUE(store.get(bucket, "new") == all);
     EXPECT_EQ(store.get(bucket, "other"), "somebody else's");
-    EXPECT_EQ(cache->abandoned_writes()->size(), 1U);
+    EXPECT_TRUE(cache->abandoned_writes()->empty());
+}
+
+TEST_F(Drafts, AChangeOfWhatIsGoneStaysInTheCache) {
+    const std::string all = noise(3 * part_bytes);
+    store.put(bucket, "model", all);
+    {
+        const auto file = draft("model", version("model"));
+        write(*file, 10, "changed");
+        store.put(bucket, "model", "somebody else's");
+        EXPECT_EQ(file->commit().error().code(), Code::stale);
+        ASSERT_TRUE(file->keep_for_recovery("why"));
+    }
+    const auto recovered = recover_writes(ground, "");
+    ASSERT_EQ(recovered->files.size(), 1U);
+    EXPECT_TRUE(recovered->files[0].error);
+    EXPECT_EQ(store.get(bucket, "model"), "somebody else's");
+    const auto left = *cache->abandoned_writes();
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(read_description(*left[0].info)->problem, "why");
+}
+
+TEST_F(Drafts, WhatIsAnotherBucketsIsNamed) {
+    const auto file = draft("model");
+    write(*file, 0, "x");
+    ASSERT_TRUE(file->keep_for_recovery("why"));
+    const std::string id = file->recovery_id();
+    const std::string other = store.new_bucket();
+    DraftGround elsewhere{.client = ground.client,
+                          .transfers = ground.transfers,
+                          .cache = ground.cache,
+                          .pool = ground.pool,
+                          .limits = ground.limits,
+                          .clock = ground.clock,
+                          .log = ground.log,
+                          .bucket = other,
+                          .reader = ground.reader};
+    EXPECT_TRUE(recover_writes(elsewhere, "")->files.empty());
 }
 
 TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {

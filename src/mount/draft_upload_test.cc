@@ -97,7 +97,7 @@ TEST_F(DraftUploads, HeadersThatNobodyLookedAtAreRecovered) {
                     .base = version("left"),
                     .metadata = {.attributes = {.permissions = 0640}, .headers_known = false}});
         write(file, 0, "new");
-        ASSERT_TRUE(file.keep_for_recovery());
+        ASSERT_TRUE(file.keep_for_recovery("why"));
     }
     const auto left = *cache->abandoned_writes();
     ASSERT_EQ(left.size(), 1U);
@@ -254,7 +254,7 @@ TEST_F(DraftUploads, AFileThatIsGivenUpLeavesNoUpload) {
         EXPECT_EQ(uploads(), 1U);
         store.put(bucket, "large", "somebody's");
         EXPECT_EQ(file.commit().error().code(), Code::stale);
-        ASSERT_TRUE(file.keep_for_recovery());
+        ASSERT_TRUE(file.keep_for_recovery("why"));
         sent = file.parts_sent();
         EXPECT_EQ(file.commit().error().code(), Code::stale);
         EXPECT_EQ(file.parts_sent(), sent) << "while it is tried again nothing is sent twice";

@@ -112,10 +112,17 @@ std::optional<Error> Drafts::take_failure(Written& written) {
     return written.failure;
 }
 
+// With async_close nobody hears of it now, but may have heard of the same before.
+void Drafts::note_failure(Written& written, const Error& error) const {
+    const bool known = written.told && written.failure && written.failure->code() == error.code();
+    written.told = known || !environs_.async_close;
+    written.failure = error;
+}
+
 // Before the writer hears that the store has it not: it may be the last that he hears.
-void Drafts::keep_for_recovery(Draft& draft) const {
+void Drafts::keep_for_recovery(Draft& draft, const Error& problem) const {
     if (draft.recovery_id().empty()) return;  // there are no bytes, only attributes
-    if (const Result<void> kept = draft.keep_for_recovery(); !kept)
+    if (const Result<void> kept = draft.keep_for_recovery(problem.describe()); !kept)
         environs_.ground.log.error("{} cannot be kept for --recover: {}", draft.key(),
                                    kept.error().describe());
 }
@@ -129,12 +136,9 @@ Result<void> Drafts::commit_now(NodeId node, Draft& draft, const client::Call& c
         {
             const MutexLock lock(mutex_);
             const auto found = written_.find(node);
-            if (found != written_.end()) {
-                found->second.failure = committed.error();
-                found->second.told = !environs_.async_close;
-            }
+            if (found != written_.end()) note_failure(found->second, committed.error());
         }
-        keep_for_recovery(draft);
+        keep_for_recovery(draft, committed.error());
         return fail(committed.error());
     }
     const MutexLock lock(mutex_);
@@ -183,14 +187,12 @@ void Drafts::commit_later(NodeId node) {
 
 void Drafts::commit_closed(NodeId node) {
     std::shared_ptr<Draft> draft;
-    std::optional<Error> known;  // somebody heard of it
     {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end()) return;
         found->second.queued = false;
         draft = found->second.draft;
-        if (found->second.told) known = found->second.failure;
     }
     const Result<void> committed = commit_now(node, *draft, {.interrupt = &stop_, .timeout = {}});
     bool used = false, lost = false;
@@ -198,7 +200,6 @@ void Drafts::commit_closed(NodeId node) {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end()) return;
-        if (!committed) found->second.told = known && known->code() == committed.error().code();
         used = in_use(found->second);
         lost = hopeless(found->second);
     }
@@ -290,15 +291,18 @@ void Drafts::give_up(NodeId node, Draft& draft) {
         if (forget(node, draft, true) && on_settled_) on_settled_(node, false);
         return;
     }
-    const Result<void> kept = draft.keep_for_recovery();
-    if (kept)
-        environs_.ground.log.error(
-            "{} is not in the store; what was written is kept: weir mount "
-            "--recover {}",
-            draft.key(), draft.recovery_id());
-    else
-        environs_.ground.log.error("{} is not in the store, and could not be kept: {}", draft.key(),
-                                   kept.error().describe());
+    std::string problem;
+    {
+        const MutexLock lock(mutex_);
+        const auto found = written_.find(node);
+        if (found != written_.end() && found->second.failure)
+            problem = found->second.failure->describe();
+    }
+    const Result<void> kept = draft.keep_for_recovery(problem);
+    environs_.ground.log.error("{} is not in the store ({}); {}", draft.key(), problem,
+                               kept ? "what was written is kept, as " + draft.recovery_id() +
+                                          ": see weir mount --kept, --recover"
+                                    : "it could not be kept: " + kept.error().describe());
     if (!forget(node, draft, true)) return;
     if (on_settled_) on_settled_(node, false);
     // A file that the store never had is none without its bytes.
@@ -335,7 +339,7 @@ std::size_t Drafts::drain() {
             continue;
         }
         ++left;
-        const Result<void> kept = draft->keep_for_recovery();
+        const Result<void> kept = draft->keep_for_recovery(committed.error().describe());
         environs_.ground.log.error(
             "{} is not in the store ({}); {}", draft->key(), committed.error().message(),
             kept ? "what was written is kept: weir mount --recover" : kept.error().describe());

@@ -103,10 +103,11 @@ class Drafts {
     };
 
     Result<std::shared_ptr<Draft>> begin(NodeId node) REQUIRES(mutex_);
-    void keep_for_recovery(Draft& draft) const;
+    void keep_for_recovery(Draft& draft, const Error& problem) const;
     Result<void> commit_now(NodeId node, Draft& draft, const client::Call& call) EXCLUDES(mutex_);
     void commit_later(NodeId node) EXCLUDES(mutex_);
     void commit_closed(NodeId node) EXCLUDES(mutex_);
+    void note_failure(Written& written, const Error& error) const;
     // What failed and nobody was told of is told once.
     static std::optional<Error> take_failure(Written& written);
     // Nobody has it open: it becomes an entry of the cache and is forgotten, or is kept for

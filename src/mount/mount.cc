@@ -84,7 +84,7 @@ struct Mount::State {
     void wire();
     // What is written is in the store, or kept for another process.
     void drain();
-    Result<void> recover() const;
+    Result<void> recover();
     // How long what goes on may still take; then it is cancelled.
     std::unique_ptr<Deadline> deadline(std::uint64_t timeout_ms);
 
@@ -111,6 +111,7 @@ struct Mount::State {
     bool served GUARDED_BY(mutex) = false;      // the kernel asks no more, and all is written
     std::size_t unsaved GUARDED_BY(mutex) = 0;  // files that are not
     unsigned stopping GUARDED_BY(mutex) = 0;    // calls of stop()
+    std::vector<std::string> recovered = {};    // one sentence each
     std::unique_ptr<JournalFollower> follower;  // the last: its thread calls the others
 };
 
@@ -173,17 +174,19 @@ void Mount::State::wire() {
                                                                         .log = environs.log});
 }
 
-Result<void> Mount::State::recover() const {
-    const Result<std::vector<Recovered>> all =
-        recover_writes(*draft_ground, store.prefix, {.interrupt = &environs.ending});
-    if (!all) environs.log.error("nothing is recovered: {}", all.error().describe());
-    if (!all) return {};
-    for (const Recovered& one : *all)
+Result<void> Mount::State::recover() {
+    TRY(Recovery recovery,
+        recover_writes(*draft_ground, store.prefix, {.interrupt = &environs.ending}));
+    for (const Recovered& one : recovery.files) {
+        recovered.push_back(one.describe());
         if (one.error)
-            environs.log.error("{} ({} bytes, dirty/{}.data of the cache) is not recovered: {}",
-                               one.key, one.bytes, one.id, one.error->describe());
+            environs.log.error("{}", recovered.back());
         else
-            environs.log.info("{} is recovered, {} bytes", one.key, one.bytes);
+            environs.log.info("{}", recovered.back());
+    }
+    for (const std::string& other : recovery.others)
+        recovered.push_back(fmt::format(
+            "files that were written to {} are kept until it is mounted so with --recover", other));
     if (environs.ending.interrupted())
         return fail(Code::cancelled, "a signal ended it; what is not recovered yet stays");
     return {};
@@ -283,6 +286,8 @@ void Mount::stop() {
 
 const MountOptions& Mount::options() const { return state_->options; }
 
+const std::vector<std::string>& Mount::recovered() const { return state_->recovered; }
+
 MountStatus Mount::status() const {
     const State& state = *state_;
     const Tree::Counts nodes = state.tree->counts();
@@ -320,7 +325,10 @@ MountStatus Mount::status() const {
             status.problems.push_back({.path = path, .problem = each.problem});
     }
     const auto abandoned = state.environs.cache.abandoned_writes();
-    if (abandoned) status.abandoned_writes = abandoned->size();
+    if (!abandoned) return status;
+    status.abandoned_writes = abandoned->size();
+    for (const cache::AbandonedWrite& each : *abandoned)
+        if (status.kept.size() < status_files_max) status.kept.push_back(kept_file(each));
     return status;
 }
 

@@ -67,6 +67,8 @@ class Mount {
     void stop();
 
     const MountOptions& options() const;
+    // What --recover did, before it began to serve: one sentence a file.
+    const std::vector<std::string>& recovered() const;
     // What the mount itself knows of it; the rest is for who asks to fill in.
     MountStatus status() const;
 

@@ -34,8 +34,11 @@ Result<void> FileSystem::keep_folder(NodeId folder, const client::Call& call) {
 }
 
 void FileSystem::save_for_readers(const NodeInfo& node, const client::Call& call) {
+    if (!open_files_.any_of(node.id)) return;
+    // Nobody writes it any more, and who reads it may have opened it before that ended.
+    if (!ground_.contents.held(node.id) && !ground_.drafts.of(node.id)) renew_content(node.id);
     const std::shared_ptr<Content> content = ground_.contents.held(node.id);
-    if (!content || content->complete() || !open_files_.any_of(node.id)) return;
+    if (!content || content->complete()) return;
     if (content->bytes() > ground_.limits.save_bytes_max) return;
     // What cannot be saved fails with stale when somebody reads it.
     static_cast<void>(content->fetch_all(call));

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "hash/crc.h"
+#include "mount/draft_description.h"
 
 namespace weir::mount {
 namespace {
@@ -42,6 +43,18 @@ Json list_of(const std::vector<FileProblem>& problems) {
     Json list = Json::array();
     for (const FileProblem& each : problems)
         list.push_back({{"path", each.path}, {"problem", each.problem}});
+    return list;
+}
+
+Json list_of(const std::vector<KeptFile>& files) {
+    Json list = Json::array();
+    for (const KeptFile& each : files)
+        list.push_back({{"id", each.id},
+                        {"endpoint", each.endpoint},
+                        {"bucket", each.bucket},
+                        {"key", each.key},
+                        {"bytes", each.bytes},
+                        {"problem", each.problem}});
     return list;
 }
 
@@ -113,6 +126,23 @@ void add_gauges(Families& families, const MountStatus& status) {
 
 }  // namespace
 
+KeptFile kept_file(const cache::AbandonedWrite& write) {
+    KeptFile file{.id = write.id, .bytes = write.size_bytes};
+    if (!write.info) {
+        file.problem = write.info.error().describe();
+        return file;
+    }
+    file.endpoint = write.info->endpoint;
+    file.bucket = write.info->bucket;
+    file.key = write.info->key;
+    file.created_at = write.info->created_at;
+    if (const Result<DraftDescription> description = read_description(*write.info); !description)
+        file.problem = description.error().describe();
+    else
+        file.problem = description->problem;
+    return file;
+}
+
 nlohmann::json to_json(const MountStatus& status) {
     return {
         {"pid", ::getpid()},
@@ -151,7 +181,8 @@ nlohmann::json to_json(const MountStatus& status) {
         {"writes",
          {{"writing", list_of(status.writing)},
           {"problems", list_of(status.problems)},
-          {"abandoned", status.abandoned_writes}}},
+          {"abandoned", status.abandoned_writes},
+          {"kept", list_of(status.kept)}}},
         {"budgets",
          {{"cache_bytes", status.cache_bytes},
           {"cache_bytes_max", status.cache_bytes_max},

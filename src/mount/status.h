@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cache/write_files.h"
 #include "client/s3_client.h"
 #include "mount/follower.h"
 
@@ -35,6 +36,18 @@ struct FileProblem {
     std::string path = {};
     std::string problem = {};
 };
+
+// What a mount could not write, in the cache until it is recovered.
+struct KeptFile {
+    std::string id = {};  // of weir mount --kept
+    std::string endpoint = {};
+    std::string bucket = {};
+    std::string key = {};
+    std::uint64_t bytes = 0;
+    UnixNanos created_at = 0;
+    std::string problem = {};  // empty: the process that wrote it died
+};
+KeptFile kept_file(const cache::AbandonedWrite& write);
 
 struct MountStatus {
     std::string folder = {};
@@ -70,7 +83,8 @@ struct MountStatus {
 
     std::vector<FileProgress> writing = {};  // that the store does not have yet
     std::vector<FileProblem> problems = {};  // writes that failed, and what was kept of them
-    std::uint64_t abandoned_writes = 0;      // of mounts that died: weir mount --recover
+    std::uint64_t abandoned_writes = 0;      // that nobody writes any more: weir mount --recover
+    std::vector<KeptFile> kept = {};         // some of those
 };
 
 nlohmann::json to_json(const MountStatus& status);

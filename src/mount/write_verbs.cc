@@ -129,9 +129,9 @@ void FileSystem::settled(NodeId id, bool committed) {
     unread_.erase(id);
 }
 
-// Those who have the one before open read what the node is now.
+// Those who have it open read what the node is now, though it may lose its name.
 void FileSystem::renew_content(NodeId id) {
-    if (!ground_.contents.held(id)) return;
+    if (!ground_.contents.held(id) && !open_files_.any_of(id)) return;
     const Result<NodeInfo> node = ground_.tree.node(id);
     if (!node || node->unlinked) return;
     const Result<std::shared_ptr<Content>> content = ground_.contents.of(*node);

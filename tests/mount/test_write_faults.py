@@ -1,5 +1,6 @@
 """What becomes of written files where the store fails, signals come, or the daemon is killed."""
 
+import errno
 import json
 import os
 import random
@@ -143,6 +144,44 @@ def test_what_the_store_had_is_not_recovered(s3, bucket, mount, keys):
     assert keys() == []
     assert os.listdir(one.cache / "dirty") == []
     assert status_of(one)["writes"]["abandoned"] == 0
+
+
+def test_what_somebody_else_replaced_is_recovered_beside_it(s3, bucket, mount, keys):
+    """What a person does after a conflict: he looks what there is, brings it to the store, throws away what he does not want."""
+    one = mount(bucket)
+    for name in ("model", "unwanted"):
+        descriptor = os.open(one.folder / name, os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"mine")
+        s3.put_object(Bucket=bucket, Key=name, Body=b"theirs")
+        with pytest.raises(OSError) as refused:
+            os.close(descriptor)
+        assert refused.value.errno == errno.ESTALE
+    eventually(lambda: len(status_of(one)["writes"]["kept"]) == 2)
+    kept = {file["key"]: file for file in status_of(one)["writes"]["kept"]}
+    assert sorted(kept) == ["model", "unwanted"]
+    assert kept["model"]["bytes"] == 4 and "somebody else" in kept["model"]["problem"]
+    assert one.read("model") == b"theirs"
+    one.stop()
+
+    def weir_mount(*arguments, check=True):
+        command = [BINARY, "mount", *arguments]
+        return subprocess.run(command, env=one.environment, check=check, capture_output=True, text=True, timeout=WITHIN_S)
+
+    listed = weir_mount("--kept", "--cache", one.cache).stdout
+    assert f"{bucket}/model" in listed and "somebody else" in listed
+    weir_mount("--discard", kept["unwanted"]["id"], "--cache", one.cache)
+    again = weir_mount("--discard", kept["unwanted"]["id"], "--cache", one.cache, check=False)
+    assert again.returncode == 1 and "nothing is kept as" in again.stderr
+    saved = f"model.recovered-{kept['model']['id'][:8]}"
+    said = weir_mount(bucket, one.folder, "--recover", "--cache", one.cache).stderr
+    try:
+        assert saved in said
+        assert keys() == ["model", saved, "unwanted"]
+        assert s3.get_object(Bucket=bucket, Key=saved)["Body"].read() == b"mine"
+        assert (one.folder / saved).read_bytes() == b"mine" and (one.folder / "model").read_bytes() == b"theirs"
+    finally:
+        subprocess.run([BINARY, "umount", one.folder], check=True, timeout=WITHIN_S)
+    assert weir_mount("--kept", "--cache", one.cache).stdout == ""
 
 
 def test_a_failure_is_told_once_and_tried_again(s3, bucket, mount, proxy, keys):
