@@ -147,7 +147,7 @@ def test_what_the_store_had_is_not_recovered(s3, bucket, mount, keys):
 
 
 def test_what_somebody_else_replaced_is_recovered_beside_it(s3, bucket, mount, keys):
-    """What a person does after a conflict: he looks what there is, brings it to the store, throws away what he does not want."""
+    """After a conflict: he looks what there is, brings it to the store, throws away what he does not want."""
     one = mount(bucket)
     for name in ("model", "unwanted"):
         descriptor = os.open(one.folder / name, os.O_WRONLY | os.O_CREAT)
