@@ -117,7 +117,8 @@ void raise_descriptor_limit() {
 }
 
 mount::MountOptions options_of(const MountLine& line, const Person& person) {
-    mount::MountOptions options{.bucket = line.source.bucket,
+    mount::MountOptions options{.source = line.source_text,
+                                .bucket = line.source.bucket,
                                 .prefix = line.source.prefix,
                                 .as_of = line.source.time,
                                 .folder = line.folder,
@@ -145,6 +146,14 @@ Result<void> check_credentials(client::CredentialChain& credentials,
     if (!person.sudo || environment.variable("AWS_ACCESS_KEY_ID")) return fail(found.error());
     return fail(found.error().code(),
                 fmt::format("{}. {}", found.error().message(), sudo_advice()));
+}
+
+// Whoever named no endpoint under sudo may have meant the one that sudo did not pass on.
+Error with_advice(const Error& error, const MountLine& line, const Person& person,
+                  const std::string& host) {
+    if (!person.sudo || !line.endpoint.empty() || !host.ends_with(".amazonaws.com")) return error;
+    return {error.code(),
+            fmt::format("{}. No endpoint is named. {}", error.message(), sudo_advice())};
 }
 
 // Made where it is missing. The daemon works elsewhere, so it is absolute.
@@ -198,7 +207,6 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     raise_descriptor_limit();
     const Person person = Person::of_process();
     const SystemClock clock;
-    MountLimits limits;
 
     // The cache first: the log may go there.
     TRY(const std::string cache_folder, cache_folder_of(line));
@@ -220,9 +228,7 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
     ClientLimits client_limits;
     const std::uint64_t memory_bytes =
         line.memory_bytes.value_or(mount::default_memory_bytes(mount::memory_bound_bytes()));
-    limits.nodes_max =
-        static_cast<std::size_t>(std::min<std::uint64_t>(memory_bytes, mount_memory_bytes) *
-                                 limits.nodes_max / mount_memory_bytes);
+    const MountLimits limits = mount::limits_within(memory_bytes);
     client_limits.buffers_max = static_cast<std::size_t>(memory_bytes / client_limits.buffer_bytes);
     io::BufferPool buffers(client_limits.buffer_bytes, client_limits.buffers_max,
                            client_limits.buffer_queue_max);
@@ -237,13 +243,14 @@ Result<void> run_mounted(const MountLine& line, const std::function<bool()>& mou
         buffers.trim();
         client->trim();
     });
-    TRY(const std::unique_ptr<mount::Mount> mount,
-        mount::Mount::start(options_of(line, person), {.client = *client,
-                                                       .cache = *cache,
-                                                       .limits = limits,
-                                                       .clock = clock,
-                                                       .log = log,
-                                                       .ending = watch.signalled()}));
+    auto started = mount::Mount::start(options_of(line, person), {.client = *client,
+                                                                  .cache = *cache,
+                                                                  .limits = limits,
+                                                                  .clock = clock,
+                                                                  .log = log,
+                                                                  .ending = watch.signalled()});
+    if (!started) return fail(with_advice(started.error(), line, person, client->endpoint().host));
+    const std::unique_ptr<mount::Mount> mount = *std::move(started);
     const auto tell = [&, since = clock.now()] {
         mount::MountStatus now = mount->status();
         now.source = line.source_text;

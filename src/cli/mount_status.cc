@@ -104,6 +104,13 @@ void print_status(const Json& status) {
                amount(count(budgets, "memory_bytes")), amount(count(budgets, "memory_bytes_max")));
 }
 
+// This user's, or root's for this user.
+bool is_own(const Mounted& mount) {
+    if (mount.owner == ::geteuid()) return true;
+    return mount.owner == 0 &&
+           ask(mount::status_socket("/run/weir", mount.folder), "/status").has_value();
+}
+
 Result<std::vector<std::string>> folders_of(const std::vector<std::string>& arguments) {
     std::vector<std::string> folders;
     for (const std::string& argument : arguments) {
@@ -112,7 +119,8 @@ Result<std::vector<std::string>> folders_of(const std::vector<std::string>& argu
     }
     if (!folders.empty()) return folders;
     TRY(const std::vector<Mounted> all, mounted());
-    for (const Mounted& each : all) folders.push_back(each.folder);
+    for (const Mounted& each : all)
+        if (is_own(each)) folders.push_back(each.folder);
     return folders;
 }
 
@@ -154,8 +162,11 @@ int run_mount_status(const std::vector<std::string>& given) {
             continue;
         }
         const Result<std::string> metrics = ask_about(folder, "/metrics");
-        if (!metrics) return complain(metrics.error().message(), failed);
-        fmt::print("{}", *metrics);
+        good = metrics.has_value() && good;
+        if (metrics)
+            fmt::print("{}", *metrics);
+        else
+            complain(metrics.error().message(), failed);
     }
     if (folders->empty()) fmt::print(stderr, "weir: nothing of Weir's is mounted\n");
     return good ? done : failed;

@@ -74,6 +74,20 @@ std::uint64_t default_memory_bytes(std::uint64_t bound_bytes) {
     return std::clamp(bound_bytes / 4, mount_memory_bytes_min, mount_memory_bytes);
 }
 
+MountLimits limits_within(std::uint64_t memory_bytes) {
+    constexpr std::size_t threads_min = 8;
+    MountLimits limits;
+    const auto share = [part = std::min(memory_bytes, mount_memory_bytes)](std::uint64_t of) {
+        return of * part / mount_memory_bytes;
+    };
+    limits.nodes_max = static_cast<std::size_t>(share(limits.nodes_max));
+    limits.held_files_bytes_max = share(limits.held_files_bytes_max);
+    limits.worker_threads_max =
+        std::max(threads_min, static_cast<std::size_t>(share(limits.worker_threads_max)));
+    limits.background_max = std::min(limits.background_max, limits.worker_threads_max / 2);
+    return limits;
+}
+
 Result<std::uint64_t> default_cache_bytes(const std::string& folder, std::uint64_t memory_bound) {
     struct statvfs disk{};
     struct statfs kind{};

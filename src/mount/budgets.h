@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/limits.h"
 #include "base/result.h"
 
 namespace weir::mount {
@@ -19,6 +20,9 @@ std::uint64_t memory_bound_bytes(const std::string& root = "");
 // Of the buffers that bytes move through.
 std::uint64_t default_memory_bytes(std::uint64_t bound_bytes);
 
+// What a mount keeps to with so much: names, small files and threads grow with it, up to what they
+// are by default.
+MountLimits limits_within(std::uint64_t memory_bytes);
 // Half of the disk that the folder is on; where that disk is memory, at most a quarter of
 // `memory_bound`. io_error if the folder is not there.
 Result<std::uint64_t> default_cache_bytes(const std::string& folder, std::uint64_t memory_bound);

@@ -61,5 +61,15 @@ TEST_F(BudgetsTest, DefaultsAreWithinTheirBounds) {
     EXPECT_GT(resident_bytes(), 1 * MiB);
 }
 
+TEST_F(BudgetsTest, LimitsFollowTheMemory) {
+    const MountLimits all, least = limits_within(mount_memory_bytes_min);
+    EXPECT_EQ(limits_within(mount_memory_bytes * 4).nodes_max, all.nodes_max);
+    EXPECT_EQ(limits_within(mount_memory_bytes).held_files_bytes_max, all.held_files_bytes_max);
+    EXPECT_EQ(least.nodes_max, all.nodes_max / 6);
+    EXPECT_LT(least.held_files_bytes_max, 6 * MiB);
+    EXPECT_EQ(least.worker_threads_max, 10U);
+    EXPECT_EQ(least.background_max, 5U);
+}
+
 }  // namespace
 }  // namespace weir::mount

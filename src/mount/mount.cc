@@ -46,8 +46,9 @@ Result<void> look_at_bucket(const Store& store, const client::Call& call) {
     const auto page = store.client.list_objects(
         {.bucket = store.bucket, .prefix = store.prefix, .max_keys = 1}, call);
     if (page) return {};
-    return fail(Error(page.error().code(), fmt::format("{} cannot be mounted: {}", store.bucket,
-                                                       page.error().message())));
+    return fail(Error(page.error().code(),
+                      fmt::format("{} cannot be mounted from {}: {}", store.bucket,
+                                  store.client.endpoint().url(), page.error().message())));
 }
 
 // Each file that waits for its commit holds a descriptor; a quarter of them is for others.
@@ -60,10 +61,9 @@ DraftLimits limits_of_drafts() {
     return limits;
 }
 
-SessionOptions session_options(const MountOptions& options, const Store& store) {
+SessionOptions session_options(const MountOptions& options) {
     return {.folder = options.folder,
-            .source = fmt::format("weir:{}{}{}", store.bucket, store.prefix.empty() ? "" : "/",
-                                  store.prefix),
+            .source = options.source,
             .allow_other = options.allow_other,
             .read_only = options.read_only || options.as_of.has_value(),
             .passthrough = options.passthrough,
@@ -234,8 +234,8 @@ Result<std::unique_ptr<Mount>> Mount::start(MountOptions options, const Environs
     // Before the kernel has a folder that nobody answers for yet.
     if (state->options.recover) TRY_VOID(state->recover());
     if (environs.ending.interrupted()) return fail(Code::cancelled, "a signal ended it");
-    TRY(state->session, Session::mount(session_options(state->options, state->store),
-                                       environs.limits, environs.log));
+    TRY(state->session,
+        Session::mount(session_options(state->options), environs.limits, environs.log));
     state->wire();
     if (!state->options.as_of) state->follower->start();
     state->fetcher->prefetch(state->options.prefetch);

@@ -24,6 +24,7 @@
 namespace weir::mount {
 
 struct MountOptions {
+    std::string source = {};  // as it was given, and mount(8) shows it
     std::string bucket = {};
     std::string prefix = {};              // "" or "a/b", with or without "/" at its end
     std::optional<UnixNanos> as_of = {};  // read-only, as it was then

@@ -27,7 +27,7 @@ class FileSystem;
 
 struct SessionOptions {
     std::string folder = {};  // absolute; is there
-    std::string source = {};  // what mount(8) shows: "weir:bucket/prefix"
+    std::string source = {};  // what mount(8) shows, and compares with /etc/fstab
     bool allow_other = false;
     bool read_only = false;
     bool passthrough = true;  // where the kernel and our rights allow it

@@ -121,7 +121,8 @@ void fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* file) {
     reply(request, done);
 }
 
-// What makes and removes names is in the store when it returns.
+// What makes and removes names is in the store when it returns, but for files that were closed with
+// --async-close: docs/MOUNT.md says that this is no barrier for them.
 void fsyncdir(fuse_req_t request, fuse_ino_t, int, fuse_file_info*) { fuse_reply_err(request, 0); }
 
 void fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
