@@ -68,6 +68,8 @@ def user(request, tmp_path):
         if folder.stat().st_mode & 0o777 == 0o700:
             folder.chmod(0o711)
     os.chown(tmp_path, mounts.NOBODY, mounts.NOBODY)
+    # Python loads this when it first connects, from a folder that may not be for others to read.
+    "localhost".encode("idna")
     return mounts.NOBODY
 
 

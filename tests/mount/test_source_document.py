@@ -10,7 +10,7 @@ import mounts
 import pytest
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 
 from weir_server import BINARY
 
@@ -58,6 +58,8 @@ def snippet(text, folder):
 
 
 def run(program, user):
+    if subprocess.run([*mounts.as_user(user), "test", "-x", sys.executable], check=False).returncode:
+        pytest.skip(f"{sys.executable} is not for others to run")
     result = subprocess.run(
         [*mounts.as_user(user), sys.executable, "-c", program],
         capture_output=True,
@@ -72,16 +74,19 @@ def run(program, user):
 
 
 @pytest.fixture
-def user(user):
-    if subprocess.run([*mounts.as_user(user), "test", "-x", sys.executable], check=False).returncode:
-        pytest.skip(f"{sys.executable} is not for others to run")
-    return user
-
-
-@pytest.fixture
 def tensors():
     torch.manual_seed(3)
     return {"a.weight": torch.randn(700, 900), "b.half": torch.randn(33, 5).to(torch.float16), "c.count": torch.arange(9)}
+
+
+@pytest.fixture
+def tiny_llama():
+    torch.manual_seed(4)
+    return transformers.LlamaModel(
+        transformers.LlamaConfig(
+            hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, vocab_size=200
+        )
+    )
 
 
 def test_torch_load(s3, bucket, mount, user, tensors, tmp_path):
@@ -96,18 +101,37 @@ def test_safetensors(s3, bucket, mount, user, tensors, tmp_path):
     assert run(snippet(LOAD_SAFETENSORS, mount(bucket).folder), user) == digests(tensors)
 
 
-def test_from_pretrained(s3, bucket, mount, user, tmp_path):
-    torch.manual_seed(4)
-    config = transformers.LlamaConfig(
-        hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, vocab_size=200
-    )
-    model = transformers.LlamaModel(config)
-    model.save_pretrained(tmp_path / "model", max_shard_size="100KB")
+def test_from_pretrained(s3, bucket, mount, user, tiny_llama, tmp_path):
+    tiny_llama.save_pretrained(tmp_path / "model", max_shard_size="100KB")
     names = sorted(os.listdir(tmp_path / "model"))
     assert sum(name.endswith(".safetensors") for name in names) > 2, names
     for name in names:
         s3.upload_file(str(tmp_path / "model" / name), bucket, f"tiny-llama/{name}")
-    assert run(snippet(FROM_PRETRAINED, mount(bucket).folder), user) == digests(model.state_dict())
+    assert run(snippet(FROM_PRETRAINED, mount(bucket).folder), user) == digests(tiny_llama.state_dict())
+
+
+def test_torch_save(s3, bucket, mount, tensors, tmp_path):
+    """The other way: what is saved on the mount is in the store, and what another mount loads."""
+    torch.save(tensors, mount(bucket).folder / "m.bin")
+    s3.download_file(bucket, "m.bin", str(tmp_path / "copy"))
+    assert digests(torch.load(tmp_path / "copy", map_location="cpu")) == digests(tensors)
+    loaded = torch.load(mount(bucket, name="b").folder / "m.bin", map_location="cpu")
+    assert digests(loaded) == digests(tensors)
+
+
+def test_save_pretrained(s3, bucket, mount, tiny_llama):
+    tiny_llama.save_pretrained(mount(bucket).folder / "tiny-llama", max_shard_size="100KB")
+    expected = digests(tiny_llama.state_dict())
+    listed = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="tiny-llama/")["Contents"]]
+    shards = [key for key in listed if key.endswith(".safetensors")]
+    assert len(shards) > 2, listed
+    assert {"tiny-llama/config.json", "tiny-llama/model.safetensors.index.json"} <= set(listed)
+    stored = {}
+    for key in shards:
+        stored |= load(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert digests(stored) == expected
+    loaded = transformers.LlamaModel.from_pretrained(mount(bucket, name="b").folder / "tiny-llama", local_files_only=True)
+    assert digests(loaded.state_dict()) == expected
 
 
 def test_the_command_of_the_document(server, s3, bucket, tensors, tmp_path):
