@@ -43,8 +43,7 @@ int list(const cache::Cache& cache) {
     for (const cache::AbandonedWrite& each : *all) {
         const mount::KeptFile file = mount::kept_file(each);
         fmt::print("{}  {}  {} bytes  {} {}/{}  {}\n", file.id, time_of(file.created_at),
-                   file.bytes, file.endpoint, file.bucket, file.key,
-                   file.problem.empty() ? "its mount died" : file.problem);
+                   file.bytes, file.endpoint, file.bucket, file.key, file.problem);
     }
     if (all->empty()) fmt::print(stderr, "nothing is kept\n");
     return done;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/limits.h"
@@ -104,11 +105,12 @@ void print_status(const Json& status) {
                amount(count(budgets, "memory_bytes")), amount(count(budgets, "memory_bytes_max")));
 }
 
-// This user's, or root's for this user.
+// This user's, or root's for this user: he may open its socket, or it is gone with its daemon.
 bool is_own(const Mounted& mount) {
     if (mount.owner == ::geteuid()) return true;
-    return mount.owner == 0 &&
-           ask(mount::status_socket("/run/weir", mount.folder), "/status").has_value();
+    if (mount.owner != 0) return false;
+    const std::string socket = mount::status_socket("/run/weir", mount.folder);
+    return ::access(socket.c_str(), W_OK) == 0 || errno == ENOENT;
 }
 
 Result<std::vector<std::string>> folders_of(const std::vector<std::string>& arguments) {
@@ -168,7 +170,7 @@ int run_mount_status(const std::vector<std::string>& given) {
         else
             complain(metrics.error().message(), failed);
     }
-    if (folders->empty()) fmt::print(stderr, "weir: nothing of Weir's is mounted\n");
+    if (folders->empty()) fmt::print(stderr, "weir: nothing of Weir's is mounted by this user\n");
     return good ? done : failed;
 }
 

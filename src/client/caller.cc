@@ -216,6 +216,7 @@ bool Caller::other_credentials(const ServiceError& error, const Credentials* cre
 Failure Caller::judge(const ServiceError& error, const http::ReplyHead& head) {
     Failure failure{.error = error.error(request_.describe(), !request_.key.empty()),
                     .again = error.may_retry()};
+    if (request_.false_digest && failure.error.code() == Code::bad_digest) failure.again = false;
     failure.may_have_happened = head.status == 500 || head.status == 502 || head.status == 504;
     failure.timed_out = head.status == 504;
     failure.retry_after = retry_after(head, core_.clock.now());

@@ -144,6 +144,7 @@ Result<void> S3Client::rename_object(const RenameObjectRequest& request, const C
     http.slow_answer = true;
     http.add_query("renameObject", "");
     http.add_header("Content-MD5", no_digest);
+    http.false_digest = true;
     http.add_header(
         "x-amz-rename-source",
         fmt::format("/{}/{}", request.bucket, s3::percent_encode(request.source_key, true)));

@@ -32,6 +32,8 @@ struct Request {
     // The server works before it answers (copies, completions), and may find an error after its
     // 200.
     bool slow_answer = false;
+    // A digest that does not match says something of the server, and is not tried again.
+    bool false_digest = false;
     // No other try, and a stall of its own: for streams, whose reader decides how to go on.
     bool once = false;
     std::optional<std::chrono::milliseconds> stall = {};

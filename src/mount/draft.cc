@@ -269,7 +269,7 @@ Result<void> Draft::rename(const Rename& rename) {
     if (before.discarded) {
         // It has no name in the store any more.
     } else if (moves) {
-        TRY(base, move(rename, *base));
+        TRY(base, rename.moved ? rename.move(*base) : move(rename, *base));
     } else if (!rename.moved) {
         TRY_VOID(drop(rename, before));
         base.reset();

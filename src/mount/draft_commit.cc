@@ -8,7 +8,7 @@
 #include "mount/completed_move.h"
 #include "mount/draft.h"
 #include "mount/draft_description.h"
-#include "mount/store.h"
+#include "mount/object_move.h"
 
 namespace weir::mount {
 namespace {
@@ -76,21 +76,19 @@ Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
 
 Result<ObjectVersion> Draft::commit_metadata(const State& state, const client::Call& call) {
     TRY(client::ObjectHeaders headers, object_headers(state.metadata));
-    client::CopyObjectRequest request{.bucket = ground_.bucket,
-                                      .key = state.key,
-                                      .source_bucket = ground_.bucket,
-                                      .source_key = state.key,
-                                      .source_version_id = {},
-                                      .source_if_match = state.base->etag,
-                                      .replace_headers = std::move(headers),
-                                      .conditions = still(state.base->etag)};
-    Result<client::UploadReply> done = ground_.transfers.copy(request, {}, call);
-    if (!done && is_unserved(done.error())) {
-        // As well as a store can that has no conditions for copies.
-        request.conditions = {};
-        done = ground_.transfers.copy(request, {}, call);
-    }
-    TRY(const client::UploadReply copied, std::move(done));
+    TRY(const client::UploadReply copied, copy_object({.client = ground_.client,
+                                                       .transfers = ground_.transfers,
+                                                       .bucket = ground_.bucket,
+                                                       .log = ground_.log},
+                                                      {.bucket = ground_.bucket,
+                                                       .key = state.key,
+                                                       .source_bucket = ground_.bucket,
+                                                       .source_key = state.key,
+                                                       .source_version_id = {},
+                                                       .source_if_match = state.base->etag,
+                                                       .replace_headers = std::move(headers),
+                                                       .conditions = still(state.base->etag)},
+                                                      call));
     const ObjectVersion version{
         .etag = copied.etag, .version_id = copied.version_id, .bytes = state.base->bytes};
     committed(state, version, state.crc64nvme);
@@ -221,6 +219,7 @@ void Draft::committed(const State& state, const ObjectVersion& version,
     state_.base = version;
     state_.replaces.clear();
     state_.placeholder = false;
+    state_.problem.clear();
     state_.crc64nvme = crc64nvme;
     // Unless somebody set it meanwhile.
     state_.metadata_changed =

@@ -328,10 +328,11 @@ TEST_F(Drafts, AChangeOfWhatIsGoneStaysInTheCache) {
 }
 
 TEST_F(Drafts, WhatIsAnotherBucketsIsNamed) {
-    const auto file = draft("model");
-    write(*file, 0, "x");
-    ASSERT_TRUE(file->keep_for_recovery("why"));
-    const std::string id = file->recovery_id();
+    {
+        const auto file = draft("model");
+        write(*file, 0, "x");
+        ASSERT_TRUE(file->keep_for_recovery("why"));
+    }
     const std::string other = store.new_bucket();
     DraftGround elsewhere{.client = ground.client,
                           .transfers = ground.transfers,
@@ -342,7 +343,11 @@ TEST_F(Drafts, WhatIsAnotherBucketsIsNamed) {
                           .log = ground.log,
                           .bucket = other,
                           .reader = ground.reader};
-    EXPECT_TRUE(recover_writes(elsewhere, "")->files.empty());
+    const auto recovered = recover_writes(elsewhere, "");
+    EXPECT_TRUE(recovered->files.empty());
+    const std::string url = store.client().endpoint().url();
+    EXPECT_EQ(recovered->others, std::vector<std::string>{url + " " + bucket});
+    EXPECT_EQ(cache->abandoned_writes()->size(), 1U);
 }
 
 TEST_F(Drafts, DescriptionsAreReadAsTheyWereWritten) {

@@ -58,8 +58,9 @@ bool Drafts::in_use(const Written& written) {
 
 bool Drafts::hopeless(const Written& written) {
     const bool open = written.writers > 0 || written.readers > 0;
-    return !open && !written.queued && written.failure && written.failure->code() == Code::stale &&
-           written.told;
+    const bool refused =
+        written.failure && written.failure->code() == Code::stale && written.draft->changed();
+    return refused && written.told && !open && !written.queued;
 }
 
 Result<std::shared_ptr<Draft>> Drafts::open(NodeId node, Use use) {
@@ -69,7 +70,13 @@ Result<std::shared_ptr<Draft>> Drafts::open(NodeId node, Use use) {
         const MutexLock lock(mutex_);
         const auto found = written_.find(node);
         if (found == written_.end() && use == Use::reads) return nullptr;
-        if (found == written_.end()) return begin(node);
+        if (found == written_.end()) {
+            // First, so that of() waits for what is being begun.
+            ++count_;
+            Result<std::shared_ptr<Draft>> begun = begin(node);
+            if (!begun) --count_;
+            return begun;
+        }
         Written& written = found->second;
         failure = take_failure(written);
         if (!failure) {
@@ -95,7 +102,6 @@ Result<std::shared_ptr<Draft>> Drafts::begin(NodeId id) {
                                                   .headers_known = node.version.etag.empty()}});
     TRY_VOID(environs_.tree.set_draft(id, draft));
     written_.emplace(id, Written{.draft = draft, .writers = 1});
-    ++count_;
     return draft;
 }
 

@@ -207,9 +207,10 @@ class FileSystem {
     Result<void> leave_to_passthrough(const NodeInfo& node, const client::Call& call)
         EXCLUDES(modes_mutex_);
     Result<void> await_no_draft(NodeId node, const client::Call& call);
+    bool read_by_kernel(NodeId node) EXCLUDES(modes_mutex_);
     void settled(NodeId node, bool committed);
-    Result<std::size_t> read_once(const OpenFile& file, std::uint64_t offset,
-                                  std::span<std::byte> out, const client::Call& call);
+    Result<std::size_t> read_once(FileHandle handle, std::uint64_t offset, std::span<std::byte> out,
+                                  const client::Call& call);
     void renew_content(NodeId node);
 
     // create_verbs.cc, remove_verbs.cc
@@ -232,8 +233,6 @@ class FileSystem {
     // rename_verb.cc
     struct Renaming;
     Result<void> rename_file(Renaming& renaming, const client::Call& call);
-    Result<ObjectVersion> move_written(const Renaming& renaming, const ObjectVersion& version,
-                                       const client::Call& call);
     MoveGround move_ground() const;
     Result<void> rename_written(const Renaming& renaming, Draft& draft, const client::Call& call);
     Result<ObjectVersion> move_object(const Renaming& renaming, const ObjectVersion& version,
@@ -242,7 +241,10 @@ class FileSystem {
     // Files that were made or committed beneath its old name while it moved.
     void note_version(NodeId node, const ObjectVersion& version);
     Result<void> rename_latecomers(const Renaming& folder, const client::Call& call);
-    Result<void> rename_latecomer(const Renaming& renaming);
+    void rename_latecomer(const Renaming& renaming);
+    void follow(Draft& draft, const std::string& key, const ObjectVersion& version);
+    std::string replaced_etag(const Renaming& renaming,
+                              const std::shared_ptr<Draft>& replaced) const;
     Result<void> move_folder(const Renaming& renaming, const client::Call& call);
 
     // change_verbs.cc

@@ -34,6 +34,21 @@ void remove_source(const MoveGround& ground, const ObjectMove& move, const clien
                         removed.error().describe());
 }
 
+Result<client::UploadReply> copy_object(const MoveGround& ground, client::CopyObjectRequest request,
+                                        const client::Call& call) {
+    Result<client::UploadReply> copied = ground.transfers.copy(request, {}, call);
+    const client::WriteConditions conditions = std::exchange(request.conditions, {});
+    const bool conditional = conditions.if_absent || !conditions.if_match.empty();
+    if (copied || !is_unserved(copied.error()) || !conditional) return copied;
+    const Result<client::ObjectInfo> there =
+        ground.client.head_object({.bucket = request.bucket, .key = request.key}, call);
+    if (!there && there.error().code() != Code::no_such_key) return fail(there.error());
+    const std::string etag = there ? there->etag : "";
+    if (etag != conditions.if_match)
+        return fail(Code::precondition_failed, "another object is there");
+    return ground.transfers.copy(request, {}, call);
+}
+
 Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& move,
                                   const client::Call& call) {
     const Result<void> renamed = ground.client.rename_object({.bucket = ground.bucket,
@@ -46,15 +61,16 @@ Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& mo
     ObjectVersion moved{.etag = move.object.etag, .bytes = move.object.bytes};
     if (renamed) return moved;
     if (!is_unserved(renamed.error())) return fail(renamed.error());
-    TRY(client::UploadReply copied, ground.transfers.copy({.bucket = ground.bucket,
-                                                           .key = move.to,
-                                                           .source_bucket = ground.bucket,
-                                                           .source_key = move.from,
-                                                           .source_version_id = {},
-                                                           .source_if_match = move.object.etag,
-                                                           .replace_headers = {},
-                                                           .conditions = move.conditions},
-                                                          {}, call));
+    TRY(client::UploadReply copied, copy_object(ground,
+                                                {.bucket = ground.bucket,
+                                                 .key = move.to,
+                                                 .source_bucket = ground.bucket,
+                                                 .source_key = move.from,
+                                                 .source_version_id = {},
+                                                 .source_if_match = move.object.etag,
+                                                 .replace_headers = {},
+                                                 .conditions = move.conditions},
+                                                call));
     remove_source(ground, move, call);
     moved.etag = std::move(copied.etag);
     moved.version_id = std::move(copied.version_id);

@@ -29,6 +29,9 @@ struct MoveGround {
     Log& log;
 };
 
+// A copy by the store. Where it takes no conditions for copies, they are looked at just before.
+Result<client::UploadReply> copy_object(const MoveGround& ground, client::CopyObjectRequest request,
+                                        const client::Call& call);
 // What it is under the new name.
 Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& move,
                                   const client::Call& call);

@@ -40,6 +40,15 @@ void OpenFiles::set_content(NodeId node, const std::shared_ptr<Content>& content
         if (file.node == node) file.content = content;
 }
 
+std::shared_ptr<Content> OpenFiles::content_of(FileHandle handle,
+                                               const std::shared_ptr<Content>& content) {
+    const MutexLock lock(mutex_);
+    const auto found = files_.find(handle);
+    if (found == files_.end()) return content;
+    if (!found->second.content) found->second.content = content;
+    return found->second.content;
+}
+
 std::size_t OpenFiles::count() const {
     const MutexLock lock(mutex_);
     return files_.size();

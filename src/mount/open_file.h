@@ -51,6 +51,9 @@ class OpenFiles {
     Result<OpenFile> take(FileHandle handle) EXCLUDES(mutex_);
     // What was written is the node's content now, for all who have it open.
     void set_content(NodeId node, const std::shared_ptr<Content>& content) EXCLUDES(mutex_);
+    // What it has; `content` from now on, where it has none.
+    std::shared_ptr<Content> content_of(FileHandle handle, const std::shared_ptr<Content>& content)
+        EXCLUDES(mutex_);
     std::size_t count() const EXCLUDES(mutex_);
     bool any_of(NodeId node) const EXCLUDES(mutex_);
     // Will a close(2) commit what is changed of it?

@@ -78,18 +78,18 @@ void FileSystem::count_release(NodeId id, OpenMode how) {
 
 Result<std::size_t> FileSystem::read(FileHandle handle, std::uint64_t offset,
                                      std::span<std::byte> out, const client::Call& call) {
-    TRY(const OpenFile file, open_files_.get(handle));
-    const Result<std::size_t> got = read_once(file, offset, out, call);
+    const Result<std::size_t> got = read_once(handle, offset, out, call);
     if (got || got.error().code() != Code::stale) return got;
     // This mount itself may have committed another version meanwhile, of which the reader knows
     // when that has ended.
+    TRY(const OpenFile file, open_files_.get(handle));
     if (const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node)) draft->await_commit();
-    TRY(const OpenFile now, open_files_.get(handle));
-    return read_once(now, offset, out, call);
+    return read_once(handle, offset, out, call);
 }
 
-Result<std::size_t> FileSystem::read_once(const OpenFile& file, std::uint64_t offset,
+Result<std::size_t> FileSystem::read_once(FileHandle handle, std::uint64_t offset,
                                           std::span<std::byte> out, const client::Call& call) {
+    TRY(const OpenFile file, open_files_.get(handle));
     if (const std::shared_ptr<Draft> draft = ground_.drafts.of(file.node))
         return draft->read(offset, out);
     std::shared_ptr<Content> content = file.content;
@@ -97,7 +97,7 @@ Result<std::size_t> FileSystem::read_once(const OpenFile& file, std::uint64_t of
         // It was opened while it was written, which has ended.
         TRY(const NodeInfo node, ground_.tree.node(file.node));
         TRY(content, ground_.contents.of(node));
-        open_files_.set_content(file.node, content);
+        content = open_files_.content_of(handle, content);
     }
     ground_.fetcher.reads(file.node, content, offset, out.size());
     const bool hit = content->present(offset, out.size());

@@ -65,7 +65,11 @@ Result<bool> was_removed(const DraftGround& ground, const Draft& draft, bool rem
 Result<void> bring_beside(Draft& draft, Recovered& recovered, const client::Call& call) {
     constexpr std::size_t id_characters = 8;
     const std::string key = recovered.key + ".recovered-" + recovered.id.substr(0, id_characters);
-    if (const Result<void> detached = draft.detach(key); !detached)
+    const Result<void> detached = draft.detach(key);
+    const bool gone = !detached && (detached.error().code() == Code::stale ||
+                                    detached.error().code() == Code::no_such_key);
+    if (!detached && !gone) return detached;
+    if (gone)
         return fail(detached.error().code(),
                     fmt::format("somebody else replaced the object, and what it held before is "
                                 "gone, of which this is a change: {}",

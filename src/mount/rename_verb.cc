@@ -78,18 +78,28 @@ Result<void> FileSystem::rename(NodeId folder, std::string_view name, NodeId to_
         return moved;
     }
     TRY_VOID(ground_.tree.rename(folder, name, to_folder, to_name));
-    return renaming.node.folder() ? rename_latecomers(renaming, call) : rename_latecomer(renaming);
+    if (renaming.node.folder()) return rename_latecomers(renaming, call);
+    rename_latecomer(renaming);
+    return {};
 }
 
 // Somebody began to write it while it was renamed, under the old name.
-Result<void> FileSystem::rename_latecomer(const Renaming& renaming) {
+void FileSystem::rename_latecomer(const Renaming& renaming) {
     const std::shared_ptr<Draft> draft = ground_.drafts.of(renaming.node.id);
-    if (!draft || draft->key() != renaming.key) return {};
-    TRY(const NodeInfo node, ground_.tree.node(renaming.node.id));
-    return draft->rename(
-        {.key = renaming.to_key,
-         .moved = true,
-         .move = [&](const ObjectVersion&) -> Result<ObjectVersion> { return node.version; }});
+    if (!draft || draft->key() != renaming.key) return;
+    const Result<NodeInfo> node = ground_.tree.node(renaming.node.id);
+    if (node) follow(*draft, renaming.to_key, node->version);
+}
+
+// The rename has happened: what fails makes it no failure.
+void FileSystem::follow(Draft& draft, const std::string& key, const ObjectVersion& version) {
+    const Result<void> done = draft.rename(
+        {.key = key, .moved = true, .move = [&](const ObjectVersion&) -> Result<ObjectVersion> {
+             return version;
+         }});
+    if (!done)
+        ground_.log.warn("{} is not committed under its new name {}: {}", draft.key(), key,
+                         done.error().describe());
 }
 
 Result<void> FileSystem::rename_latecomers(const Renaming& folder, const client::Call& call) {
@@ -100,9 +110,27 @@ Result<void> FileSystem::rename_latecomers(const Renaming& folder, const client:
         file.to_key = folder.to_key + file.key.substr(folder.key.size());
         file.replaces = false;
         file.replaced_etag.clear();
-        TRY_VOID(rename_written(file, *each.draft, call));
+        // With its folder the store may have moved it already.
+        const std::optional<ObjectVersion> version = each.draft->version();
+        bool there = false;
+        if (version) {
+            TRY(there, is_there(move_ground(), file.to_key, version->etag, call));
+        }
+        if (there)
+            follow(*each.draft, file.to_key, {.etag = version->etag, .bytes = version->bytes});
+        else
+            TRY_VOID(rename_written(file, *each.draft, call));
     }
     return {};
+}
+
+// What gives way as the store has it now: it may have been committed since it was looked up.
+std::string FileSystem::replaced_etag(const Renaming& renaming,
+                                      const std::shared_ptr<Draft>& replaced) const {
+    if (replaced) return replaced->stored_etag();
+    if (!renaming.target) return "";
+    const Result<NodeInfo> now = ground_.tree.node(renaming.target->id);
+    return now ? now->version.etag : renaming.target->version.etag;
 }
 
 Result<void> FileSystem::rename_file(Renaming& renaming, const client::Call& call) {
@@ -114,7 +142,7 @@ Result<void> FileSystem::rename_file(Renaming& renaming, const client::Call& cal
     }
     const std::shared_ptr<Draft> draft = ground_.drafts.of(renaming.node.id);
     const auto move = [&](bool) -> Result<void> {
-        if (replaced) renaming.replaced_etag = replaced->stored_etag();
+        renaming.replaced_etag = replaced_etag(renaming, replaced);
         if (draft) return rename_written(renaming, *draft, call);
         TRY(const ObjectVersion version, move_object(renaming, renaming.node.version, call));
         note_version(renaming.node.id, version);
@@ -134,7 +162,7 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
         {.key = renaming.to_key,
          .replaces = renaming.replaces ? renaming.replaced_etag : "",
          .move = [&](const ObjectVersion& version) -> Result<ObjectVersion> {
-             TRY(left, move_written(renaming, version, call));
+             TRY(left, move_object(renaming, version, call));
              return left;
          },
          .drop = [&](const std::optional<ObjectVersion>& version) -> Result<void> {
@@ -147,17 +175,6 @@ Result<void> FileSystem::rename_written(const Renaming& renaming, Draft& draft,
          }}));
     note_version(renaming.node.id, left);
     return {};
-}
-
-// With its folder the store may have moved it already.
-Result<ObjectVersion> FileSystem::move_written(const Renaming& renaming,
-                                               const ObjectVersion& version,
-                                               const client::Call& call) {
-    Result<ObjectVersion> moved = move_object(renaming, version, call);
-    if (moved || moved.error().code() != Code::no_such_key) return moved;
-    const Result<bool> there = is_there(move_ground(), renaming.to_key, version.etag, call);
-    if (!there || !*there) return moved;
-    return ObjectVersion{.etag = version.etag, .bytes = version.bytes};
 }
 
 // It has happened: a node that is gone meanwhile makes it no failure, which the kernel would try

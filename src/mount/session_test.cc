@@ -43,6 +43,7 @@ class Sessions : public ::testing::Test {
     }
 
     void start(MountOptions options) {
+        if (options.source.empty()) options.source = options.bucket;
         auto opened =
             cache::Cache::open({.path = (base / "cache").string(), .cache_bytes = 256 * MiB},
                                store.clock(), store.log());
@@ -125,11 +126,14 @@ TEST_F(Sessions, ShowAPrefixOfAnyCharacters) {
     const std::string bucket = store.new_bucket(), prefix = R"(a,ro\b)";
     store.put(bucket, prefix + "/c", "hello");
     const std::filesystem::path folder = base / "mnt";
-    start({.bucket = bucket, .prefix = prefix, .folder = folder.string()});
+    start({.source = bucket + R"(:a,ro\b/)",
+           .bucket = bucket,
+           .prefix = prefix,
+           .folder = folder.string()});
     EXPECT_EQ(read(folder / "c"), "hello");
     std::ofstream(folder / "d") << "it is not read-only";
     EXPECT_EQ(store.get(bucket, prefix + "/d"), "it is not read-only");
-    EXPECT_TRUE(mounts().contains("weir:" + bucket + R"(/a,ro\134b/)")) << mounts();
+    EXPECT_TRUE(mounts().contains(bucket + R"(:a,ro\134b/)")) << mounts();
 }
 
 TEST_F(Sessions, KeepTheFolderThatSomebodyIsIn) {

@@ -139,7 +139,7 @@ KeptFile kept_file(const cache::AbandonedWrite& write) {
     if (const Result<DraftDescription> description = read_description(*write.info); !description)
         file.problem = description.error().describe();
     else
-        file.problem = description->problem;
+        file.problem = description->problem.empty() ? "its mount died" : description->problem;
     return file;
 }
 

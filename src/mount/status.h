@@ -45,7 +45,7 @@ struct KeptFile {
     std::string key = {};
     std::uint64_t bytes = 0;
     UnixNanos created_at = 0;
-    std::string problem = {};  // empty: the process that wrote it died
+    std::string problem = {};
 };
 KeptFile kept_file(const cache::AbandonedWrite& write);
 

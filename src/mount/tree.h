@@ -155,8 +155,8 @@ class Tree {
     // forget.
     std::vector<Replaced> distrust(NodeId id) EXCLUDES(mutex_);
     // For a node that the kernel reads by passthrough and that is to have other bytes: from here on
-    // its name is another node, with the same attributes and version. Nobody writes it. Tell the
-    // kernel.
+    // its name is another node, with the same attributes and version. Tell the kernel. would_block
+    // while it is written.
     Result<NodeInfo> renew(NodeId id) EXCLUDES(mutex_);
 
     // Calls, without the lock, for each name that the kernel may know: to tell it that it does not

@@ -365,6 +365,7 @@ Result<NodeInfo> Tree::renew(NodeId id) {
     Node* old = get(id);
     if (old == nullptr || old->info.unlinked) return fail(Code::stale);
     CHECK(!old->folder);
+    if (old->info.draft) return fail(Code::would_block);
     Node* parent = get(old->info.parent);
     Child child{.name = old->info.name,
                 .attributes = old->info.attributes,

@@ -25,20 +25,32 @@ Result<void> FileSystem::await_no_draft(NodeId id, const client::Call& call) {
     constexpr int pauses_max = 1000;
     for (int i = 0; ground_.drafts.of(id); ++i) {
         if (i == pauses_max) return fail(Code::slow_down, "the file is being changed");
-        TRY_VOID(ground_.drafts.commit(id, call));
+        if (const Result<void> done = ground_.drafts.commit(id, call); !done) {
+            // Told as to whoever opens it, after which what is hopeless is given up.
+            TRY(const std::shared_ptr<Draft> draft, ground_.drafts.open(id, Drafts::Use::reads));
+            if (draft) ground_.drafts.close(id, *draft, Drafts::Use::reads);
+            return done;
+        }
         if (!net::sleep_unless({call.interrupt, nullptr}, pause)) return fail(Code::cancelled);
     }
     return {};
 }
 
+bool FileSystem::read_by_kernel(NodeId id) {
+    const MutexLock lock(modes_mutex_);
+    const auto found = modes_.find(id);
+    return found != modes_.end() && found->second.passthrough > 0;
+}
+
 Result<void> FileSystem::leave_to_passthrough(const NodeInfo& node, const client::Call& call) {
-    {
-        const MutexLock lock(modes_mutex_);
-        const auto found = modes_.find(node.id);
-        if (found == modes_.end() || found->second.passthrough == 0) return {};
+    if (!read_by_kernel(node.id)) return {};
+    while (true) {
+        TRY_VOID(await_no_draft(node.id, call));
+        const Result<NodeInfo> renewed = ground_.tree.renew(node.id);
+        if (renewed) break;
+        // Somebody began to change it just now.
+        if (renewed.error().code() != Code::would_block) return fail(renewed.error());
     }
-    TRY_VOID(await_no_draft(node.id, call));
-    TRY_VOID(ground_.tree.renew(node.id));
     ground_.kernel.forget_name(node.parent, node.name);
     return fail(Code::stale, "the file is another node now: look it up again");
 }
@@ -78,6 +90,8 @@ Result<std::shared_ptr<Draft>> FileSystem::open_draft(NodeId id, const client::C
 
 Result<Opened> FileSystem::open_draft_of(const NodeInfo& node, int flags, bool writes,
                                          const client::Call& call) {
+    // Of what the kernel reads by itself no more than attributes are changed.
+    if (!writes && read_by_kernel(node.id)) return open_to_read(node, flags, call);
     TRY_VOID(leave_to_passthrough(node, call));
     TRY(const std::shared_ptr<Draft> draft,
         open_draft(node.id, call, writes ? Drafts::Use::writes : Drafts::Use::reads));

@@ -184,6 +184,20 @@ def test_what_somebody_else_replaced_is_recovered_beside_it(s3, bucket, mount, k
     assert weir_mount("--kept", "--cache", one.cache).stdout == ""
 
 
+def test_what_was_refused_and_then_removed_is_kept_nowhere(s3, bucket, mount, keys):
+    one = mount(bucket)
+    descriptor = os.open(one.folder / "a", os.O_WRONLY | os.O_CREAT)
+    os.write(descriptor, b"mine")
+    s3.put_object(Bucket=bucket, Key="a", Body=b"theirs")
+    with pytest.raises(OSError) as refused:
+        os.fsync(descriptor)
+    assert refused.value.errno == errno.ESTALE
+    os.unlink(one.folder / "a")
+    os.close(descriptor)
+    eventually(lambda: os.listdir(one.cache / "dirty") == [])
+    assert keys() == [] and "could not be kept" not in one.log()
+
+
 def test_a_failure_is_told_once_and_tried_again(s3, bucket, mount, proxy, keys):
     one = mount(bucket, "--async-close", "--endpoint", proxy.endpoint)
     with open(one.folder / "file", "wb") as file:

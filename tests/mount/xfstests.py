@@ -66,7 +66,7 @@ class Xfstests:
         # By this name weir reads a command line as mount(8) writes it.
         (self.base / "mount.weir").symlink_to(BINARY)
         own = ",".join([*self.options, f"log={self.base / 'mount.log'}"])
-        self.helper("mount", f'source=${{1#weir:}}; shift\nexec {self.base}/mount.weir "$source" "$@" -o {own}\n')
+        self.helper("mount", f'exec {self.base}/mount.weir "$@" -o {own}\n')
         self.helper("umount", f'exec {BINARY} umount "$1"\n')
         return self
 
@@ -88,7 +88,7 @@ class Xfstests:
         result.mkdir(exist_ok=True)
         told = {"FSTYP": "fuse", "FUSE_SUBTYP": ".weir", "RESULT_BASE": str(result), "HOST_OPTIONS": "/nonexistent"}
         for which, bucket in BUCKETS.items():
-            told[f"{which}_DEV"] = f"weir:{bucket}"
+            told[f"{which}_DEV"] = bucket
             told["TEST_DIR" if which == "TEST" else "SCRATCH_MNT"] = str(self.base / bucket)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WEIR_"))}
         return clean | told
