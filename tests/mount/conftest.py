@@ -111,7 +111,7 @@ SKIPPED = "skipped: "
 
 
 def run_as(user, item, arguments):
-    """What went wrong, as text; empty if nothing did. Mounts that the test itself made end with it."""
+    """What went wrong, as text; empty if nothing did. Mounts and servers that the test itself made end with it."""
     made = item.funcargs["mount"].made if "mount" in item.funcargs else []
     before = len(made)
     try:
@@ -119,15 +119,36 @@ def run_as(user, item, arguments):
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
         os.environ["HOME"] = str(item.funcargs["tmp_path"])
-        item.obj(**arguments)
+        try:
+            item.obj(**arguments)
+        finally:
+            for one in made[before:]:
+                one.stop()
+            if "own_server" in item.funcargs:
+                item.funcargs["own_server"].stop_all()
     except pytest.skip.Exception as skipped:
         return SKIPPED + str(skipped)
     except BaseException:  # of any kind: the parent tells it
         return traceback.format_exc()
-    finally:
-        for one in made[before:]:
-            one.stop()
     return ""
+
+
+@pytest.fixture
+def own_server(own_server):
+    """The same; a test in a process of its own stops there what it made there."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(own_server(*arguments, **options))
+        return made[-1]
+
+    def stop_all():
+        for running in made:
+            if running.process and running.process.poll() is None:
+                running.stop()
+
+    make.stop_all = stop_all
+    return make
 
 
 @pytest.fixture
