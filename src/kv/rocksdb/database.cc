@@ -34,6 +34,12 @@ constexpr std::uint64_t blob_value_bytes_min = 2 * KiB;
     table.cache_index_and_filter_blocks = true;
     table.pin_l0_filter_and_index_blocks_in_cache = true;
     table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));
+    // In pieces: with ten million objects the filters and indexes of all files are more than the
+    // cache, and one that is not in it would be read whole for each row.
+    table.index_type = ::rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.metadata_block_size = 8 * KiB;
+    table.pin_top_level_index_and_filter = true;
     table.format_version = 5;
     table.block_size = 8 * KiB;
     ::rocksdb::ColumnFamilyOptions options;
