@@ -7,13 +7,6 @@
 namespace weir::mount {
 namespace {
 
-MoveGround of(const DraftGround& ground) {
-    return {.client = ground.client,
-            .transfers = ground.transfers,
-            .bucket = ground.bucket,
-            .log = ground.log};
-}
-
 ObjectMove of(const CompletedMove& move) {
     return {.from = move.from,
             .to = move.to,
@@ -42,15 +35,22 @@ Result<std::optional<PartUploader::Completed>> moved_before(const DraftGround& g
 
 }  // namespace
 
+MoveGround move_ground(const DraftGround& ground) {
+    return {.client = ground.client,
+            .transfers = ground.transfers,
+            .bucket = ground.bucket,
+            .log = ground.log};
+}
+
 Result<bool> is_there(const DraftGround& ground, const std::string& key, const std::string& etag,
                       const client::Call& call) {
-    return is_there(of(ground), key, etag, call);
+    return is_there(move_ground(ground), key, etag, call);
 }
 
 Result<std::optional<PartUploader::Completed>> move_completed(const DraftGround& ground,
                                                               const CompletedMove& move,
                                                               const client::Call& call) {
-    Result<ObjectVersion> moved = move_object(of(ground), of(move), call);
+    Result<ObjectVersion> moved = move_object(move_ground(ground), of(move), call);
     if (moved) {
         PartUploader::Completed done = move.object;
         done.etag = std::move(moved->etag);
@@ -60,7 +60,7 @@ Result<std::optional<PartUploader::Completed>> move_completed(const DraftGround&
     if (!move_refused(moved.error())) return fail(moved.error());
     TRY(std::optional<PartUploader::Completed> before, moved_before(ground, move, call));
     if (before) {
-        remove_source(of(ground), of(move), call);
+        remove_source(move_ground(ground), of(move), call);
         return before;
     }
     TRY(const bool there, is_there(ground, move.from, move.object.etag, call));

@@ -13,9 +13,13 @@
 #include "base/result.h"
 #include "client/s3_client.h"
 #include "mount/draft.h"
+#include "mount/object_move.h"
 #include "mount/part_uploader.h"
 
 namespace weir::mount {
+
+// What a draft's object is moved by.
+MoveGround move_ground(const DraftGround& ground);
 
 struct CompletedMove {
     std::string from = {};

@@ -76,10 +76,7 @@ Result<ObjectVersion> Draft::commit_changes(const client::Call& call) {
 
 Result<ObjectVersion> Draft::commit_metadata(const State& state, const client::Call& call) {
     TRY(client::ObjectHeaders headers, object_headers(state.metadata));
-    TRY(const client::UploadReply copied, copy_object({.client = ground_.client,
-                                                       .transfers = ground_.transfers,
-                                                       .bucket = ground_.bucket,
-                                                       .log = ground_.log},
+    TRY(const client::UploadReply copied, copy_object(move_ground(ground_),
                                                       {.bucket = ground_.bucket,
                                                        .key = state.key,
                                                        .source_bucket = ground_.bucket,

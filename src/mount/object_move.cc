@@ -34,16 +34,21 @@ void remove_source(const MoveGround& ground, const ObjectMove& move, const clien
                         removed.error().describe());
 }
 
+Result<std::string> etag_there(const MoveGround& ground, const std::string& key,
+                               const client::Call& call) {
+    const Result<client::ObjectInfo> object =
+        ground.client.head_object({.bucket = ground.bucket, .key = key}, call);
+    if (!object && object.error().code() != Code::no_such_key) return fail(object.error());
+    return object ? object->etag : "";
+}
+
 Result<client::UploadReply> copy_object(const MoveGround& ground, client::CopyObjectRequest request,
                                         const client::Call& call) {
     Result<client::UploadReply> copied = ground.transfers.copy(request, {}, call);
     const client::WriteConditions conditions = std::exchange(request.conditions, {});
     const bool conditional = conditions.if_absent || !conditions.if_match.empty();
     if (copied || !is_unserved(copied.error()) || !conditional) return copied;
-    const Result<client::ObjectInfo> there =
-        ground.client.head_object({.bucket = request.bucket, .key = request.key}, call);
-    if (!there && there.error().code() != Code::no_such_key) return fail(there.error());
-    const std::string etag = there ? there->etag : "";
+    TRY(const std::string etag, etag_there(ground, request.key, call));
     if (etag != conditions.if_match)
         return fail(Code::precondition_failed, "another object is there");
     return ground.transfers.copy(request, {}, call);

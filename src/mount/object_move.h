@@ -38,6 +38,9 @@ Result<ObjectVersion> move_object(const MoveGround& ground, const ObjectMove& mo
 // The second half of a move by copy, for one whose reply was lost.
 void remove_source(const MoveGround& ground, const ObjectMove& move, const client::Call& call);
 
+// Of what the key holds; empty if there is nothing.
+Result<std::string> etag_there(const MoveGround& ground, const std::string& key,
+                               const client::Call& call);
 // Is that still what the key holds?
 Result<bool> is_there(const MoveGround& ground, const std::string& key, const std::string& etag,
                       const client::Call& call);

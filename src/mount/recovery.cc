@@ -55,10 +55,8 @@ Result<void> follow_move(const DraftGround& ground, Draft& draft, const std::str
 Result<bool> was_removed(const DraftGround& ground, const Draft& draft, bool removing,
                          const client::Call& call) {
     if (!removing) return false;
-    const Result<client::ObjectInfo> object =
-        ground.client.head_object({.bucket = ground.bucket, .key = draft.key()}, call);
-    if (!object && object.error().code() != Code::no_such_key) return fail(object.error());
-    return draft.stored_etag() != (object ? object->etag : "");
+    TRY(const std::string etag, etag_there(move_ground(ground), draft.key(), call));
+    return draft.stored_etag() != etag;
 }
 
 // Beside the object that somebody else put there.
@@ -130,7 +128,7 @@ Result<Recovery> recover_writes(const DraftGround& ground, const std::string& pr
         Recovered recovered{.id = one.id, .key = one.info->key, .bytes = one.size_bytes};
         if (call.interrupt != nullptr && call.interrupt->interrupted()) break;
         const Result<void> done = bring(ground, recovered, call);
-        if (recovered.unwanted) continue;
+        if (done && recovered.unwanted) continue;
         if (!done) recovered.error = done.error();
         all.files.push_back(std::move(recovered));
     }
