@@ -13,24 +13,24 @@ constexpr std::size_t listed_min = 16;  // names that a folder is not listed aga
 
 }  // namespace
 
-bool AttributesAhead::advance(Turn& turn, std::string_view name, bool guessed) {
-    if (name < turn.last) {
+bool AttributesAhead::advance(Turn& turn, const std::string& place, bool guessed) {
+    if (place < turn.last) {
         // What is known was looked at before: by one who is ahead of this one.
-        if (guessed) turn = Turn{.last = std::string(name), .run = 1};
+        if (guessed) turn = Turn{.last = place, .run = 1};
         return false;
     }
     std::size_t reached = 0;
     bool asked = false;
-    while (!turn.next.empty() && turn.next.front().name <= name) {
-        asked = turn.next.front().name == name;
+    while (!turn.next.empty() && turn.next.front().place <= place) {
+        asked = turn.next.front().place == place;
         turn.next.pop_front();
         if (turn.taken > 0) --turn.taken;
         ++reached;
     }
-    if (name == turn.last || !(guessed || asked)) return false;
-    turn.last = std::string(name);
+    if (place == turn.last || !(guessed || asked)) return false;
+    turn.last = place;
     turn.skipped += reached - (asked ? 1 : 0);
-    if (turn.skipped > ++turn.run) turn = Turn{.last = std::string(name), .run = 1};
+    if (turn.skipped > ++turn.run) turn = Turn{.last = place, .run = 1};
     return turn.run >= in_turn_min;
 }
 
@@ -45,7 +45,7 @@ Listing::Looking AttributesAhead::looks_up(NodeId folder, std::string_view name)
         found = turns_.try_emplace(folder).first;
     }
     Turn& turn = found->second;
-    if (!advance(turn, name, glance.guessed)) return Listing::Looking::alone;
+    if (!advance(turn, glance.place, glance.guessed)) return Listing::Looking::alone;
     fill(folder, turn);
     if (!glance.stale || turn.run < turn.listed + listed_min) return Listing::Looking::alone;
     turn.listed = turn.run;

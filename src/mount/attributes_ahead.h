@@ -47,8 +47,8 @@ class AttributesAhead {
   private:
     // A folder whose names are looked up one after the other.
     struct Turn {
-        std::string last = {};              // that was looked up
-        std::string ahead = {};             // names up to here were asked for, or known
+        std::string last = {};              // place that was looked up
+        std::string ahead = {};             // places up to here were asked for, or known
         std::deque<Tree::Guess> next = {};  // that are asked for, and not reached yet,
         std::size_t taken = 0;              // so many of them, from the front, by a thread already
         std::size_t window = 0;
@@ -58,7 +58,7 @@ class AttributesAhead {
     };
 
     // Whether he who looks this name up will look at the next ones.
-    static bool advance(Turn& turn, std::string_view name, bool guessed);
+    static bool advance(Turn& turn, const std::string& place, bool guessed);
     void fill(NodeId folder, Turn& turn) REQUIRES(mutex_);
     void ask_next(NodeId folder) EXCLUDES(mutex_);
 

@@ -11,6 +11,7 @@
 #include "mount/fault_proxy.h"
 #include "mount/no_kernel.h"
 #include "mount/store_rig.h"
+#include "mount/tree_rig.h"
 
 namespace weir::mount {
 namespace {
@@ -180,12 +181,12 @@ TEST_F(AttributesAheadTest, AnAnswerOfBeforeAChangeDoesNotCount) {
     // Listed again meanwhile: the same bytes, changed later.
     ObjectVersion changed = node.version;
     changed.last_modified += nanos_per_second;
-    ASSERT_TRUE(tree.fill_whole(root_node,
-                                {{.name = node.name,
-                                  .attributes = node.attributes,
-                                  .attributes_known = false,
-                                  .version = changed}},
-                                tree.begin_asking(), freshness.now()));
+    ASSERT_TRUE(fill_whole(tree, root_node,
+                           {{.name = node.name,
+                             .attributes = node.attributes,
+                             .attributes_known = false,
+                             .version = changed}},
+                           tree.begin_asking(), freshness.now()));
     tree.describe(node.id, node.attributes, asked, &node.version);
     EXPECT_FALSE(known(node.name));
     tree.describe(node.id, node.attributes, asked, &changed);

@@ -5,6 +5,7 @@
 
 #include "mount/no_kernel.h"
 #include "mount/store_rig.h"
+#include "mount/tree_rig.h"
 
 namespace weir::mount {
 namespace {
@@ -18,7 +19,7 @@ class ChangesTest : public testing::Test {
   protected:
     ChangesTest() {
         const auto asked = tree.begin_asking();
-        EXPECT_TRUE(tree.fill_whole(root_node, {}, asked, freshness.now()));
+        EXPECT_TRUE(fill_whole(tree, root_node, {}, asked, freshness.now()));
         tree.end_asking();
     }
     void told(const std::string& key, bool there = true) {

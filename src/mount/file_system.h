@@ -97,10 +97,11 @@ class FileSystem {
     Result<Answered> getattr(NodeId node, const client::Call& call);
     Result<std::string> readlink(NodeId node, const client::Call& call);
 
-    // Names of a folder after that place (NodeInfo::place()) in order, "." and ".." not among them.
-    // With `plus` each that `take` takes is counted as looked up; `take` returns false when it has
-    // no room for this one any more, which comes after about `names`.
-    using TakeName = std::function<bool(const Answered&)>;
+    // Names of a folder after that place (NodeInfo::place()) in order, "." and ".." not among them:
+    // about `names`, or what is known by then; none only at the end. With `plus` each that is taken
+    // is counted as looked up. What is left in `reading` to be listed is for who has answered.
+    enum class Taken : std::uint8_t { taken, skipped, no_room };
+    using TakeName = std::function<Taken(const Answered&)>;
     Result<void> readdir(NodeId folder, std::string_view after, bool plus, std::size_t names,
                          const TakeName& take, const client::Call& call, FolderReading& reading);
 

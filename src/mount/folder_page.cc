@@ -71,10 +71,6 @@ bool possible_name(std::string_view name) {
            !name.contains('\0') && !name.contains('/');
 }
 
-std::string place_of(const Child& child) {
-    return child.attributes.kind == Kind::folder ? child.name + "/" : child.name;
-}
-
 Child FolderNames::child_of(const client::ListedObject& object, std::string_view name,
                             Kind kind) const {
     return {.name = std::string(name),
@@ -103,10 +99,10 @@ void FolderNames::add(const ListedPage& page) {
         Child child = child_of(object, name, Kind::file);
         if (!page.version_ids.empty()) child.version.version_id = page.version_ids[i];
         if (gone) child.attributes_known = false;
-        const std::size_t before = children_.size();
-        const auto at = children_.try_emplace(children_.end(), std::string(name), std::move(child));
-        const bool added = children_.size() > before;
-        if (!added && at->second.attributes.kind == Kind::folder) hidden_.push_back(object.key);
+        if (folders_ > 0 && children_.contains(std::string(name) + '/'))
+            hidden_.push_back(object.key);
+        else
+            children_.try_emplace(children_.end(), std::string(name), std::move(child));
     }
     for (const std::string& folder : page.folders) {
         if (!folder.starts_with(prefix_) || folder.size() <= prefix_.size()) continue;
@@ -119,24 +115,35 @@ void FolderNames::add(const ListedPage& page) {
         Child child{.name = std::string(name),
                     .attributes = defaults_.of(Kind::folder, 0),
                     .attributes_known = attributes_in_listings_};
-        const auto found = children_.find(name);
-        if (found != children_.end() && found->second.attributes.kind != Kind::folder)
+        const auto file = children_.find(name);
+        const bool hides = file != children_.end() && !deleted(file->second);
+        if (hides || std::ranges::find(before_folders_, name) != before_folders_.end())
             hidden_.push_back(prefix_ + std::string(name));
-        children_.insert_or_assign(std::string(name), std::move(child));
+        if (file != children_.end()) children_.erase(file);
+        if (children_.try_emplace(child.place(), std::move(child)).second) ++folders_;
     }
 }
 
-std::vector<Child> FolderNames::take_children() && {
+std::vector<Child> FolderNames::take() {
+    if (children_.empty()) return {};
+    const std::string& last = children_.rbegin()->first;
+    std::erase_if(before_folders_, [&](const std::string& file) { return file + '/' < last; });
     std::vector<Child> children;
-    for (auto& [name, child] : children_)
-        if (!deleted(child)) children.push_back(std::move(child));
+    for (auto& [place, child] : children_) {
+        if (deleted(child)) continue;
+        if (child.attributes.kind != Kind::folder && last.starts_with(child.name) &&
+            child.name + '/' > last)
+            before_folders_.push_back(child.name);
+        children.push_back(std::move(child));
+    }
+    children_.clear();
+    folders_ = 0;
     return children;
 }
 
 bool FolderNames::any_after(std::string_view place) const {
-    return std::ranges::any_of(children_, [&](const auto& each) {
-        return !deleted(each.second) && place_of(each.second) > place;
-    });
+    const auto after = std::ranges::subrange(children_.upper_bound(place), children_.end());
+    return std::ranges::any_of(after, [](const auto& each) { return !deleted(each.second); });
 }
 
 }  // namespace weir::mount

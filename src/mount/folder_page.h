@@ -58,10 +58,7 @@ Result<ListedPage> ask_page(const Store& store, const PageRequest& request,
 // Names that no path can have are hidden: empty, ".", "..", too long, with a zero byte.
 bool possible_name(std::string_view name);
 
-// As NodeInfo::place().
-std::string place_of(const Child& child);
-
-// Gathers pages of one folder into its names.
+// Makes names of pages of one folder.
 class FolderNames {
   public:
     // `prefix` is the folder's key, "" or "a/b/".
@@ -73,11 +70,12 @@ class FolderNames {
     void add(const ListedPage& page);
     // The folder's own key, if there is one.
     const std::optional<Child>& own() const { return own_; }
-    std::size_t size() const { return children_.size(); }
-    // Is there a name behind that place (NodeInfo::place())?
+    // Is there a name behind that place (Child::place())?
     bool any_after(std::string_view place) const;
-    // A file beside a folder of its name is hidden.
-    std::vector<Child> take_children() &&;
+    // What came since it was called last, in the order of places. A file beside a folder of its
+    // name is hidden, if that came meanwhile.
+    std::vector<Child> take();
+    // All that were hidden, or should have been.
     const std::vector<std::string>& hidden() const { return hidden_; }
 
   private:
@@ -87,7 +85,9 @@ class FolderNames {
     const AttributeDefaults& defaults_;
     const bool attributes_in_listings_;
     std::optional<Child> own_;
-    std::map<std::string, Child, std::less<>> children_;
+    std::map<std::string, Child, std::less<>> children_;  // by place
+    std::size_t folders_ = 0;                             // of them
+    std::vector<std::string> before_folders_;  // files that were taken: a folder may follow
     std::vector<std::string> hidden_;
 };
 

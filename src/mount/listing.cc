@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "mount/folder_listing.h"
 #include "mount/folder_page.h"
 
 namespace weir::mount {
@@ -13,30 +14,12 @@ namespace {
 constexpr std::size_t hidden_named_max = 4;  // in the log
 constexpr std::size_t large_folders_max = 100'000;
 constexpr std::size_t hidden_folders_max = 10'000;
+constexpr std::size_t rests_max = 4;                     // threads that list while nobody waits
+constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
 
 bool interrupted(const client::Call& call) {
     return call.interrupt != nullptr && call.interrupt->interrupted();
 }
-
-// Of a place.
-std::string_view name_at(std::string_view place) {
-    return place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
-}
-
-// For as long as the store is being asked.
-class Asking {
-  public:
-    explicit Asking(Tree& tree) : tree_(tree), asked_(tree.begin_asking()) {}
-    ~Asking() { tree_.end_asking(); }
-    Asking(const Asking&) = delete;
-    Asking& operator=(const Asking&) = delete;
-
-    Tree::Moment asked() const { return asked_; }
-
-  private:
-    Tree& tree_;
-    const Tree::Moment asked_;
-};
 
 }  // namespace
 
@@ -91,43 +74,125 @@ Result<ListedPage> Listing::next_page(const PageRequest& request, const client::
     return page;
 }
 
-Result<void> Listing::ask_once(NodeId folder, bool whole, const client::Call& call) {
-    return folders_asked_.ask({.about = folder, .whole = whole}, call,
-                              [&] { return ask(folder, whole, call); });
+struct Listing::UnderWay {
+    UnderWay(const Listing& listing_in, NodeId folder_in, const std::string& path)
+        : folder(folder_in),
+          listing(listing_in.store_, listing_in.tree_, listing_in.freshness_, listing_in.defaults_,
+                  folder_in, path) {}
+
+    const NodeId folder;
+    FolderListing listing;  // of the thread whose turn it is
+    // Under the mutex.
+    bool turn = false;  // some thread's
+    bool rest = false;  // somebody lists on though he does not wait
+    std::string to = {};
+    std::optional<Result<void>> outcome = {};
+};
+
+Result<std::shared_ptr<Listing::UnderWay>> Listing::under_way(NodeId folder) {
+    TRY(const std::string path, tree_.path(folder));
+    const MutexLock lock(mutex_);
+    if (const auto found = under_way_.find(folder); found != under_way_.end())
+        if (auto joined = found->second.lock()) return joined;
+    std::erase_if(under_way_, [](const auto& each) { return each.second.expired(); });
+    auto begun = std::make_shared<UnderWay>(*this, folder, path);
+    under_way_[folder] = begun;
+    return begun;
+}
+
+Result<bool> Listing::take_turn(UnderWay& under_way, After after, const client::Call& call) {
+    const MutexLock lock(mutex_);
+    while (!under_way.outcome && (!after || under_way.to <= *after)) {
+        if (interrupted(call)) return fail(Code::cancelled);
+        if (!std::exchange(under_way.turn, true)) return true;
+        stepped_.wait_for(mutex_, interrupt_poll);
+    }
+    if (under_way.outcome && !*under_way.outcome)
+        return std::unexpected(under_way.outcome->error());
+    return false;
+}
+
+void Listing::end_turn(UnderWay& under_way, const Result<void>& stepped) {
+    const MutexLock lock(mutex_);
+    under_way.turn = false;
+    under_way.to = under_way.listing.to();
+    // Who was interrupted leaves it to others.
+    if (!stepped && stepped.error().code() != Code::cancelled) under_way.outcome = stepped;
+    if (under_way.outcome) {
+        const auto found = under_way_.find(under_way.folder);
+        if (found != under_way_.end() && found->second.lock().get() == &under_way)
+            under_way_.erase(found);
+    }
+    stepped_.notify_all();
+}
+
+Result<void> Listing::take_step(UnderWay& under_way, const client::Call& call) {
+    TRY(const FolderListing::Step step, under_way.listing.next(call));
+    using Reached = FolderListing::Reached;
+    metadata_told_ = step.metadata_told;
+    if (!step.in_order) in_order_ = false;
+    tell_kernel(step.replaced);
+    const NodeId folder = under_way.folder;
+    if (step.reached == Reached::bound) {
+        set_extent(folder, Extent::pages);
+    } else if (step.reached == Reached::whole) {
+        set_extent(folder, under_way.listing.pages() == 1 ? Extent::page : Extent::whole);
+        count_hidden(folder, under_way.listing.hidden());
+    } else if (extent(folder) == Extent::page) {
+        set_extent(folder, Extent::whole);
+    }
+    if (step.reached == Reached::part) return {};
+    const MutexLock lock(mutex_);
+    under_way.outcome = Result<void>{};
+    return {};
+}
+
+Result<void> Listing::list_on(UnderWay& under_way, After after, const client::Call& call) {
+    while (true) {
+        TRY(const bool turn, take_turn(under_way, after, call));
+        if (!turn) return {};
+        const Result<void> stepped = take_step(under_way, call);
+        end_turn(under_way, stepped);
+        if (!stepped) return stepped;
+    }
+}
+
+std::shared_ptr<ListingRest> Listing::rest(const std::shared_ptr<UnderWay>& under_way) {
+    const MutexLock lock(mutex_);
+    if (under_way->outcome || under_way->rest || rests_ >= rests_max) return nullptr;
+    under_way->rest = true;
+    ++rests_;
+    return std::make_shared<ListingRest>(*this, under_way);
+}
+
+bool Listing::is_listed_on(const UnderWay& under_way) const {
+    const MutexLock lock(mutex_);
+    return under_way.rest;
+}
+
+ListingRest::~ListingRest() {
+    const MutexLock lock(listing_.mutex_);
+    --listing_.rests_;
+    under_way_->rest = false;
+}
+
+void ListingRest::list(const client::Call& call) {
+    const Result<void> listed = listing_.list_on(*under_way_, std::nullopt, call);
+    if (!listed) listing_.log_.debug("a folder is not listed on: {}", listed.error().describe());
 }
 
 Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
-    TRY(const std::string path, tree_.path(folder));
-    const Asking asking(tree_);
-    const Freshness::Stamp stamp = freshness_.now();
-    FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
-    PageRequest request{.prefix = store_.folder_key(path)};
-    while (true) {
-        TRY(const ListedPage page, next_page(request, call));
-        names.add(page);
-        if (page.last) break;
-        const bool too_large = names.size() > tree_.folder_names_max();
-        if (!whole || too_large) {
-            if (too_large || extent(folder) == Extent::page)
-                set_extent(folder, too_large ? Extent::pages : Extent::whole);
-            if (names.own()) tree_.describe(folder, names.own()->attributes, asking.asked());
-            return {};
-        }
-        request.go_on(page);
-    }
-    set_extent(folder, request.from.empty() ? Extent::page : Extent::whole);
-    count_hidden(folder, names.hidden());
-    if (folder != root_node) {
-        const bool known = !names.own() || names.own()->attributes_known;
-        if (known)
-            tree_.describe(folder,
-                           names.own() ? names.own()->attributes : defaults_.of(Kind::folder, 0),
-                           asking.asked());
-    }
-    TRY(const auto replaced,
-        tree_.fill_whole(folder, std::move(names).take_children(), asking.asked(), stamp));
-    tell_kernel(replaced);
-    return {};
+    TRY(const auto listing, under_way(folder));
+    return list_on(*listing, whole ? After() : After(""), call);
+}
+
+Result<void> Listing::ask_more(NodeId folder, std::string_view after, const client::Call& call,
+                               FolderReading& reading) {
+    TRY(const auto listing, under_way(folder));
+    TRY_VOID(list_on(*listing, in_order_ ? After(after) : After(), call));
+    if (!reading.rest) reading.rest = rest(listing);
+    if (reading.rest || is_listed_on(*listing)) return {};
+    return list_on(*listing, After(), call);
 }
 
 // The pages of a prefix until one holds something.
@@ -161,7 +226,7 @@ Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client
     } else {
         FolderNames names(store_.folder_key(path), defaults_, store_.attributes_in_listings);
         TRY_VOID(ask_any(key, names, call));
-        for (Child& each : std::move(names).take_children())
+        for (Child& each : names.take())
             if (each.name == name) child = std::move(each);
     }
     TRY(const auto replaced, tree_.fill_one(folder, name, std::move(child), asking.asked(), stamp));
@@ -183,7 +248,7 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
         const Extent within = extent(folder);
         const bool in_turn = looking == Looking::in_turn && within == Extent::whole;
         if (attempt == 0 && (within == Extent::page || in_turn)) {
-            TRY_VOID(ask_once(folder, in_turn, call));
+            TRY_VOID(ask(folder, in_turn, call));
         } else {
             TRY_VOID(ask_one(folder, name, call));
         }
@@ -200,30 +265,33 @@ Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::siz
                                  const client::Call& call, FolderReading& reading) {
     // What is forgotten between the answer and here is asked for again.
     constexpr unsigned attempts_max = 5;
-    for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-        TRY(auto page, tree_.page(folder, name_at(after), names_max, freshness_, reading.since));
+    std::string from(after);
+    for (unsigned attempt = 0; attempt < attempts_max;) {
+        TRY(auto page, tree_.page(folder, from, names_max, freshness_, reading.since));
         if (page) {
             reading.since = page->stamp.asked;
-            return *std::move(page);
+            if (page->last || !page->nodes.empty()) return *std::move(page);
+            from = page->to;
+            continue;
         }
-        if (extent(folder) == Extent::pages)
-            return read_on(folder, after, names_max, call, reading);
-        TRY_VOID(ask_once(folder, true, call));
+        if (extent(folder) == Extent::pages) return read_on(folder, from, names_max, call, reading);
+        TRY_VOID(ask_more(folder, from, call, reading));
         // Another thread's question may have begun before: its answer will do as well.
         if (extent(folder) != Extent::pages) reading.since = Freshness::Clock::time_point::min();
         if (interrupted(call)) return fail(Code::cancelled);
+        ++attempt;
     }
     return fail(Code::timeout, "the folder is forgotten faster than it can be listed");
 }
 
 Result<Tree::Page> Listing::some(NodeId folder, std::string_view after, std::size_t names_max,
                                  const client::Call& call) {
-    TRY(auto page, tree_.page(folder, name_at(after), names_max, freshness_));
+    TRY(auto page, tree_.page(folder, after, names_max, freshness_));
     if (page) return *std::move(page);
     if (extent(folder) == Extent::page) {
-        TRY_VOID(ask_once(folder, false, call));
+        TRY_VOID(ask(folder, false, call));
         if (extent(folder) == Extent::page) {
-            TRY(page, tree_.page(folder, name_at(after), names_max, freshness_,
+            TRY(page, tree_.page(folder, after, names_max, freshness_,
                                  Freshness::Clock::time_point::min()));
             if (page) return *std::move(page);
         }
@@ -266,8 +334,8 @@ Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::siz
         request.go_on(page);
         // All that a page tells may be hidden, or deleted, or the folder that it begins behind.
         if (!page.last && !names.any_after(after)) continue;
-        std::vector<Child> children = std::move(names).take_children();
-        std::erase_if(children, [&](const Child& child) { return place_of(child) <= after; });
+        std::vector<Child> children = names.take();
+        std::erase_if(children, [&](const Child& child) { return child.place() <= after; });
         TRY(auto filled,
             tree_.fill_some(folder, after, std::move(children), page.last, asking.asked(), stamp));
         tell_kernel(filled.replaced);
@@ -278,7 +346,7 @@ Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::siz
 Result<NodeInfo> Listing::with_attributes(NodeInfo node, bool ahead, const client::Call& call) {
     if (node.attributes_known || node.draft || node.id == root_node) return node;
     if (node.folder()) {
-        TRY_VOID(ask_once(node.id, false, call));
+        TRY_VOID(ask(node.id, false, call));
         TRY(node, tree_.node(node.id));
         if (node.attributes_known) return node;
     }

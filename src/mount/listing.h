@@ -11,6 +11,7 @@
 // answer. Failure: no_such_key for a name that is not there, else as S3Client's.
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@
 namespace weir::mount {
 
 class FolderNames;
+class ListingRest;
 struct ListedPage;
 struct PageRequest;
 
@@ -41,6 +43,8 @@ struct FolderReading {
     // Of a folder that is not kept whole: the names that were listed last, from behind this place.
     std::optional<Tree::Page> listed = {};
     std::string listed_after = {};
+    // He was told the beginning. Whoever told him lists the rest once he has answered.
+    std::shared_ptr<ListingRest> rest = {};
 };
 
 class Listing {
@@ -61,8 +65,8 @@ class Listing {
     // With attributes that were told, not guessed.
     Result<NodeInfo> lookup(NodeId folder, std::string_view name, const client::Call& call,
                             Looking looking = Looking::alone);
-    // Names in the order of places (of a folder that is kept whole: of names) after that place.
-    // Attributes may be guesses.
+    // Names in the order of places after that place: as many as are known by then, but not none
+    // before the last page. Attributes may be guesses.
     Result<Tree::Page> page(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call, FolderReading& reading);
     // The same for one page alone: a large folder is not listed whole for it.
@@ -81,10 +85,31 @@ class Listing {
     std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
+    friend class ListingRest;
+    // All of a folder while it is being listed. Whoever waits for more of it asks, one at a time;
+    // it ends with the last who wants it.
+    struct UnderWay;
+    Result<std::shared_ptr<UnderWay>> under_way(NodeId folder) EXCLUDES(mutex_);
+    // Until more than `after` is known; nullopt: to its end.
+    using After = std::optional<std::string_view>;
+    Result<void> list_on(UnderWay& under_way, After after, const client::Call& call)
+        EXCLUDES(mutex_);
+    // Whether it is for this thread to ask; not: enough is known.
+    Result<bool> take_turn(UnderWay& under_way, After after, const client::Call& call)
+        EXCLUDES(mutex_);
+    Result<void> take_step(UnderWay& under_way, const client::Call& call);
+    void end_turn(UnderWay& under_way, const Result<void>& stepped) EXCLUDES(mutex_);
+    // So that somebody lists on while nobody waits; null: too many do, or somebody does already.
+    std::shared_ptr<ListingRest> rest(const std::shared_ptr<UnderWay>& under_way) EXCLUDES(mutex_);
+
+    bool is_listed_on(const UnderWay& under_way) const EXCLUDES(mutex_);
+
     Result<ListedPage> next_page(const PageRequest& request, const client::Call& call);
-    Result<void> ask_once(NodeId folder, bool whole, const client::Call& call);
-    // All of a folder; only its first page unless `whole`, which may be all.
-    Result<void> ask(NodeId folder, bool whole, const client::Call& call) EXCLUDES(mutex_);
+    // All of a folder, or at least its first page, which may be all.
+    Result<void> ask(NodeId folder, bool whole, const client::Call& call);
+    // More than is known for who reads, up to there.
+    Result<void> ask_more(NodeId folder, std::string_view after, const client::Call& call,
+                          FolderReading& reading);
     Result<bool> ask_any(const std::string& prefix, FolderNames& names, const client::Call& call);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
     // The page that begins behind a place, from the store.
@@ -112,12 +137,35 @@ class Listing {
     Kernel& kernel_;
     Log& log_;
     std::atomic<bool> metadata_told_ = false;  // by the last page
-    Questions folders_asked_, attributes_asked_;
+    std::atomic<bool> in_order_ = true;        // were all pages
+    Questions attributes_asked_;
     mutable Mutex mutex_;
+    ConditionVariable stepped_;
+    std::unordered_map<NodeId, std::weak_ptr<UnderWay>> under_way_ GUARDED_BY(mutex_);
+    std::size_t rests_ GUARDED_BY(mutex_) = 0;
     std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
     bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Of folders of more than a page.
     std::unordered_map<NodeId, Extent> extents_ GUARDED_BY(mutex_);
+};
+
+// What is left of a folder's listing when its beginning was told.
+//
+// Shared by who reads and who lists; outlived by the Listing.
+class ListingRest {
+  public:
+    ListingRest(Listing& listing, std::shared_ptr<Listing::UnderWay> under_way)
+        : listing_(listing), under_way_(std::move(under_way)) {}
+    ~ListingRest();
+    ListingRest(const ListingRest&) = delete;
+    ListingRest& operator=(const ListingRest&) = delete;
+
+    // To its end, unless that fails: then whoever wants more asks himself.
+    void list(const client::Call& call);
+
+  private:
+    Listing& listing_;
+    const std::shared_ptr<Listing::UnderWay> under_way_;
 };
 
 }  // namespace weir::mount

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "mount/folder_page.h"
 #include "mount/listing.h"
@@ -36,7 +37,7 @@ TEST(FolderNames, HidesWhatNoPathCanBe) {
                .folders = {"a//", "a/./", "a/both/", "a/f/"}});
     EXPECT_TRUE(names.own());
     EXPECT_EQ(names.hidden().size(), 5U);
-    EXPECT_THAT(names_of(std::move(names).take_children()), ElementsAre("both/", "f/", "x"));
+    EXPECT_THAT(names_of(names.take()), ElementsAre("both/", "f/", "x"));
 }
 
 TEST(FolderNames, KnowAttributesWhereTheStoreTellsThem) {
@@ -45,13 +46,13 @@ TEST(FolderNames, KnowAttributesWhereTheStoreTellsThem) {
     with.metadata_told = true;
     FolderNames names("", defaults, false);
     names.add({.objects = {with, object("y")}});
-    const std::vector<Child> children = std::move(names).take_children();
+    const std::vector<Child> children = names.take();
     EXPECT_EQ(children.at(0).attributes.permissions, 0600);
     EXPECT_TRUE(children.at(0).attributes_known);
     EXPECT_FALSE(children.at(1).attributes_known);
     FolderNames not_wanted("", defaults, true);
     not_wanted.add({.objects = {object("y")}});
-    EXPECT_TRUE(std::move(not_wanted).take_children().at(0).attributes_known);
+    EXPECT_TRUE(not_wanted.take().at(0).attributes_known);
 }
 
 TEST(FolderNames, AFolderWinsAcrossPages) {
@@ -61,15 +62,27 @@ TEST(FolderNames, AFolderWinsAcrossPages) {
         names.add(folder_first ? folder : file);
         names.add(folder_first ? file : folder);
         EXPECT_EQ(names.hidden().size(), 1U);
-        EXPECT_THAT(names_of(std::move(names).take_children()), ElementsAre("a/"));
+        EXPECT_THAT(names_of(names.take()), ElementsAre("a/"));
     }
+}
+
+TEST(FolderNames, AFolderIsKnownToHideAFileThatWasTaken) {
+    FolderNames names("", defaults, false);
+    names.add({.objects = {object("a"), object("b"), object("b-"), object("b.txt")}});
+    EXPECT_THAT(names_of(names.take()), ElementsAre("a", "b", "b-", "b.txt"));
+    names.add({.objects = {object("b.x")}});
+    EXPECT_THAT(names_of(names.take()), ElementsAre("b.x"));
+    names.add({.folders = {"b/"}});
+    EXPECT_THAT(names.hidden(), ElementsAre("b"));
+    EXPECT_THAT(names_of(names.take()), ElementsAre("b/"));
+    EXPECT_THAT(names.take(), IsEmpty());
 }
 
 TEST(FolderNames, TheFirstVersionThatIsToldCounts) {
     FolderNames names("", defaults, false);
     names.add({.objects = {object("a", "2"), object("gone", "")}, .version_ids = {"v2", ""}});
     names.add({.objects = {object("a", "1"), object("gone", "1")}, .version_ids = {"v1", "v0"}});
-    const std::vector<Child> children = std::move(names).take_children();
+    const std::vector<Child> children = names.take();
     ASSERT_EQ(children.size(), 1U);
     EXPECT_EQ(children[0].version.version_id, "v2");
     EXPECT_EQ(children[0].version.etag, "2");
@@ -78,6 +91,15 @@ TEST(FolderNames, TheFirstVersionThatIsToldCounts) {
 class ListingTest : public testing::Test {
   protected:
     void put(const std::string& key) { rig.put(store.bucket, key, key); }
+    // Many at a time share a sync.
+    void put_all(const std::vector<std::string>& keys) {
+        constexpr std::size_t threads = 16;
+        std::vector<std::jthread> putting;
+        for (std::size_t first = 0; first < threads; ++first)
+            putting.emplace_back([&, first] {
+                for (std::size_t i = first; i < keys.size(); i += threads) put(keys[i]);
+            });
+    }
     // As readdir does, a few at a time.
     std::vector<std::string> read(NodeId folder = root_node, std::size_t names_max = 2) {
         std::vector<std::string> names;
@@ -139,6 +161,98 @@ TEST_F(ListingTest, AFolderOfMoreNamesThanAreKeptIsReadPageByPage) {
     ASSERT_EQ(page->nodes.size(), 3U);
     EXPECT_EQ(page->nodes[0].name, "0501");
     EXPECT_FALSE(page->last);
+}
+
+// Three pages, which are kept.
+class LongFolderTest : public ListingTest {
+  protected:
+    LongFolderTest() {
+        for (int i = 0; i < 2500; ++i) places.push_back(fmt::format("{:04}", i));
+        put_all(places);
+    }
+    Result<Tree::Page> page(FolderReading& reading, std::string_view after = "",
+                            const client::Call& call = {}) {
+        return long_listing.page(root_node, after, 5000, call, reading);
+    }
+    bool known_whole() {
+        return large.page(root_node, "", 1, freshness, Freshness::Clock::time_point::min())
+                   .value()
+                   .has_value() &&
+               large.known(root_node, "none", hour).value().has_value();
+    }
+
+    std::vector<std::string> places;
+    const Freshness hour{std::chrono::hours(1)};
+    Tree large{{.kind = Kind::folder, .permissions = 0755}, 10'000};
+    Listing long_listing{store, large, freshness, defaults, kernel, rig.log()};
+};
+
+TEST_F(LongFolderTest, IsToldAsItIsListed) {
+    FolderReading reading;
+    const Result<Tree::Page> first = page(reading);
+    EXPECT_EQ(first->nodes.size(), 1000U);
+    EXPECT_FALSE(first->last);
+    EXPECT_FALSE(known_whole());
+    // Who does not list on waits for more of it.
+    EXPECT_EQ(page(reading, "0999")->nodes.front().name, "1000");
+    EXPECT_FALSE(known_whole());
+    ASSERT_TRUE(reading.rest);
+    reading.rest->list({});
+    EXPECT_TRUE(known_whole());
+    const Result<Tree::Page> rest = page(reading, "0999");
+    EXPECT_EQ(rest->nodes.size(), 1500U);
+    EXPECT_TRUE(rest->last);
+}
+
+TEST_F(LongFolderTest, IsListedOnceForAllWhoReadIt) {
+    FolderReading reading, another;
+    ASSERT_TRUE(page(reading));
+    const auto since = reading.since;
+    EXPECT_TRUE(page(another));
+    EXPECT_EQ(another.since, since);
+    EXPECT_FALSE(another.rest);
+    reading.rest.reset();
+    // Somebody has to.
+    EXPECT_EQ(page(another, "0999")->nodes.size(), 1000U);
+    EXPECT_TRUE(another.rest);
+    EXPECT_EQ(page(another, "1999")->nodes.size(), 500U);
+}
+
+TEST_F(LongFolderTest, IsForgottenWithTheLastWhoReadsIt) {
+    {
+        FolderReading reading;
+        ASSERT_TRUE(page(reading));
+    }
+    put("0000a");
+    EXPECT_EQ(large.known(root_node, "0001", hour).value()->node->name, "0001");
+    FolderReading reading;
+    EXPECT_EQ(page(reading)->nodes.at(1).name, "0000a");
+}
+
+TEST_F(LongFolderTest, WhoIsInterruptedLeavesItToOthers) {
+    net::Interrupt interrupt;
+    FolderReading reading, another;
+    ASSERT_TRUE(page(reading));
+    ASSERT_TRUE(page(another));
+    interrupt.interrupt();
+    EXPECT_EQ(page(reading, "0999", {.interrupt = &interrupt}).error().code(), Code::cancelled);
+    EXPECT_EQ(page(another, "0999")->nodes.size(), 1000U);
+}
+
+TEST_F(LongFolderTest, WhereTooManyListOnItIsListedToItsEnd) {
+    std::vector<FolderReading> readings(4);
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+        const std::string name = fmt::format("f{}", i);
+        std::vector<std::string> keys;
+        for (int k = 0; k < 1001; ++k) keys.push_back(fmt::format("{}/{:04}", name, k));
+        put_all(keys);
+        const NodeId folder = long_listing.lookup(root_node, name, {})->id;
+        ASSERT_TRUE(long_listing.page(folder, "", 1, {}, readings[i]));
+        EXPECT_TRUE(readings[i].rest) << i;
+    }
+    FolderReading reading;
+    EXPECT_EQ(page(reading)->nodes.size(), 2504U);
+    EXPECT_FALSE(reading.rest);
 }
 
 TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {

@@ -25,6 +25,7 @@ Result<void> FileSystem::readdir(NodeId folder, std::string_view after, bool plu
     while (true) {
         TRY(Tree::Page page, ground_.listing.page(folder, from, names, call, reading));
         if (!page.nodes.empty()) from = page.nodes.back().place();
+        bool any = false;
         for (NodeInfo& node : page.nodes) {
             // Of one whose attributes are guesses the kernel is told the name alone; so it is of
             // one that was forgotten since it was listed.
@@ -35,11 +36,12 @@ Result<void> FileSystem::readdir(NodeId folder, std::string_view after, bool plu
                 answer.node.attributes_known = false;
                 answer.node.draft.reset();
             }
-            if (take(answer)) continue;
-            if (counted) ground_.tree.forget(answer.node.id, 1);
-            return {};
+            const Taken taken = take(answer);
+            any |= taken == Taken::taken;
+            if (taken != Taken::taken && counted) ground_.tree.forget(answer.node.id, 1);
+            if (taken == Taken::no_room) return {};
         }
-        if (page.last) return {};
+        if (any || page.last) return {};
     }
 }
 

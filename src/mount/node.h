@@ -31,6 +31,11 @@ struct ObjectVersion {
     }
 };
 
+// A name as a listing has it, whose order is that of keys: "/" follows that of a folder.
+inline std::string place_of(const std::string& name, Kind kind) {
+    return kind == Kind::folder ? name + "/" : name;
+}
+
 struct NodeInfo {
     NodeId id = 0;
     NodeId parent = 0;
@@ -45,8 +50,7 @@ struct NodeInfo {
     std::shared_ptr<Draft> draft = {};
 
     bool folder() const { return attributes.kind == Kind::folder; }
-    // Its name as a listing has it, whose order is that of keys: "/" follows that of a folder.
-    std::string place() const { return folder() ? name + "/" : name; }
+    std::string place() const { return place_of(name, attributes.kind); }
 };
 
 }  // namespace weir::mount

@@ -15,7 +15,6 @@ bool interrupted(const client::Call& call) {
 }  // namespace
 
 struct Questions::Asking {
-    bool whole = false;
     bool done = false;
     // None where who asked was interrupted, or nobody wanted to know it yet.
     std::optional<Result<void>> answer = {};
@@ -28,7 +27,7 @@ Result<void> Questions::ask(const Question& question, const client::Call& call,
         const MutexLock lock(mutex_);
         while (true) {
             const auto found = asking_.find(question.about);
-            if (found == asking_.end() || (question.whole && !found->second->whole)) break;
+            if (found == asking_.end()) break;
             if (question.ahead) return {};
             asking = found->second;
             while (!asking->done) {
@@ -37,7 +36,7 @@ Result<void> Questions::ask(const Question& question, const client::Call& call,
             }
             if (asking->answer) return *asking->answer;
         }
-        asking = std::make_shared<Asking>(Asking{.whole = question.whole});
+        asking = std::make_shared<Asking>();
         asking_[question.about] = asking;
     }
     const Result<void> result = ask();

@@ -18,8 +18,6 @@ namespace weir::mount {
 
 struct Question {
     NodeId about = 0;
-    // All of it: that answers who wants a part.
-    bool whole = false;
     // Nobody waits for it yet. Where it is being asked already nothing happens, and that it fails
     // is no answer for those who came to wait.
     bool ahead = false;

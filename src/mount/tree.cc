@@ -34,6 +34,11 @@ Tree::Node* Tree::get(NodeId id) const {
     return found == nodes_.end() ? nullptr : found->second.get();
 }
 
+Tree::Node* Tree::child_of(const Folder& folder, std::string_view name) const {
+    const NodeId id = folder.children.find(name);
+    return id == 0 ? nullptr : get(id);
+}
+
 Result<Tree::Node*> Tree::get_folder(NodeId id) const {
     Node* node = get(id);
     if (node == nullptr) return fail(Code::stale);
@@ -71,8 +76,7 @@ Tree::Node* Tree::walk(std::string_view path) const {
         if (!node->folder) return nullptr;
         const std::string_view name = path.substr(0, path.find('/'));
         path.remove_prefix(std::min(path.size(), name.size() + 1));
-        const auto child = node->folder->children.find(name);
-        node = child == node->folder->children.end() ? nullptr : get(child->second);
+        node = child_of(*node->folder, name);
     }
     return node;
 }
@@ -107,8 +111,8 @@ void Tree::release(Node* node) {
     while (node != nullptr && node->info.id != root_node && node->lookups == 0 &&
            !node->info.draft && (!node->folder || node->folder->children.empty())) {
         const bool unlinked = node->info.unlinked;
-        if (!unlinked && nodes_.size() <= nodes_max_) return;
         Node* parent = get(node->info.parent);
+        if (!unlinked && (nodes_.size() <= nodes_max_ || parent->folder->gathering)) return;
         erase_idle(*node);
         node = unlinked ? nullptr : parent;
     }
@@ -117,8 +121,10 @@ void Tree::release(Node* node) {
 void Tree::erase_idle(Node& node) {
     Node* parent = get(node.info.parent);
     if (parent != nullptr && !node.info.unlinked) {
-        parent->folder->children.erase(node.info.name);
-        parent->folder->whole = {};
+        Folder& in = *parent->folder;
+        in.whole = {};
+        if (in.gathering && node.info.place() <= in.gathering->to) in.gathering.reset();
+        in.children.erase(node.info);
     }
     nodes_.erase(node.info.id);
 }
@@ -147,8 +153,7 @@ Tree::Node& Tree::make(Node& folder, Child child) {
     node->info.attributes_known = child.attributes_known;
     node->info.version = std::move(child.version);
     if (node->info.folder()) node->folder = std::make_unique<Folder>();
-    auto& children = folder.folder->children;
-    children.insert_or_assign(children.end(), node->info.name, node->info.id);
+    folder.folder->children.insert(node->info);
     folder.folder->absent.erase(node->info.name);
     Node& made = *node;
     nodes_[made.info.id] = std::move(node);
@@ -159,14 +164,14 @@ Tree::Node& Tree::make(Node& folder, Child child) {
 void Tree::unname(Node& node) {
     Node* parent = get(node.info.parent);
     CHECK(parent != nullptr && parent->folder);
-    parent->folder->children.erase(node.info.name);
+    parent->folder->children.erase(node.info);
     node.info.unlinked = true;
     if (node.folder) {
-        auto children = std::exchange(node.folder->children, {});
-        for (const auto& [name, id] : children) {
+        const Children children = std::exchange(node.folder->children, {});
+        for (const auto& [place, id] : children.places()) {
             Node* child = get(id);
             child->info.unlinked = true;
-            node.folder->children.emplace(name, id);  // unname() erases it again
+            node.folder->children.insert(child->info);  // unname() erases it again
             unname(*child);
         }
     }
@@ -174,8 +179,7 @@ void Tree::unname(Node& node) {
 }
 
 void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
-    const auto found = folder.folder->find(child.name);
-    Node* old = found == folder.folder->children.end() ? nullptr : get(found->second);
+    Node* old = child_of(*folder.folder, child.name);
     if (old == nullptr) {
         // To tell the kernel of a name that it just asked for would take what it keeps of it away.
         if (folder.folder->told_absent)
@@ -203,46 +207,85 @@ void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
     make(folder, std::move(child));
 }
 
-Result<std::vector<Tree::Replaced>> Tree::fill_whole(NodeId folder, std::vector<Child> children,
-                                                     Moment asked, Freshness::Stamp stamp) {
+Result<Tree::GatheringId> Tree::begin_gathering(NodeId folder, Freshness::Stamp stamp) {
+    const MutexLock lock(mutex_);
+    TRY(Node * node, get_folder(folder));
+    if (node->info.unlinked) return fail(Code::stale);
+    node->folder->gathering = Folder::Gathering{.id = ++gatherings_, .stamp = stamp};
+    return gatherings_;
+}
+
+void Tree::end_gathering(NodeId folder, GatheringId gathering) {
+    const MutexLock lock(mutex_);
+    Node* node = get(folder);
+    if (node == nullptr) return;
+    auto& at = node->folder->gathering;
+    if (at && at->id == gathering) at.reset();
+}
+
+// Names up to `to` that are not among those that were listed are gone, unless they are newer.
+void Tree::remove_unlisted(Node& folder, const Part& part, const std::string& to, Moment asked,
+                           std::vector<Replaced>& replaced) {
+    Folder& in = *folder.folder;
+    const auto& places = in.children.places();
+    auto at = places.upper_bound(in.gathering->to);
+    const auto end = part.last ? places.end() : places.upper_bound(to);
+    std::set<std::string_view> listed;
+    if (at != end)
+        for (const Child& child : part.children) listed.insert(child.name);
+    std::vector<Node*> gone;
+    for (; at != end; ++at) {
+        Node* child = get(at->second);
+        if (child->doubted > asked)
+            in.gathering->doubtful = true;
+        else
+            child->doubted = 0;
+        const Moment known = std::max(child->changed, child->implied);
+        if (!listed.contains(child->info.name) && known <= asked && !child->info.draft)
+            gone.push_back(child);
+    }
+    for (Node* child : gone) {
+        replaced.push_back(
+            {.folder = folder.info.id, .name = child->info.name, .old_node = child->info.id});
+        unname(*child);
+    }
+}
+
+Result<std::optional<std::vector<Tree::Replaced>>> Tree::gather(NodeId folder,
+                                                                GatheringId gathering, Part part,
+                                                                Moment asked) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     Folder& in = *node->folder;
+    if (!in.gathering || in.gathering->id != gathering) return std::nullopt;
+    std::string to = in.gathering->to;
+    for (const Child& child : part.children) to = std::max(to, child.place());
     std::vector<Replaced> replaced;
-    std::set<std::string_view> listed;
-    if (!in.children.empty())
-        for (const Child& child : children) listed.insert(child.name);
-    std::vector<Node*> gone;
-    in.doubtful = false;
-    for (const auto& [name, id] : in.children) {
-        Node* child = get(id);
-        if (child->doubted > asked)
-            in.doubtful = true;
-        else
-            child->doubted = 0;
-        const Moment known = std::max(child->changed, child->implied);
-        if (!listed.contains(name) && known <= asked && !child->info.draft) gone.push_back(child);
-    }
-    for (Node* child : gone) {
-        replaced.push_back(
-            {.folder = folder, .name = child->info.name, .old_node = child->info.id});
-        unname(*child);
-    }
-    listed.clear();
-    for (Child& child : children) {
+    remove_unlisted(*node, part, to, asked, replaced);
+    for (Child& child : part.children) {
         const auto removed = in.removed.find(child.name);
         const bool since = removed != in.removed.end() && removed->second.at > asked;
         if (since && removed->second.certain) continue;
-        const auto known = in.find(child.name);
-        if (known != in.children.end() && get(known->second)->changed > asked) continue;
+        const Node* known = child_of(in, child.name);
+        if (known != nullptr && known->changed > asked) continue;
+        const std::string name = child.name;
         put(*node, std::move(child), replaced);
-        if (!since) continue;
-        get(in.children.find(removed->first)->second)->doubted = removed->second.at;
-        in.doubtful = true;
+        Node& put_there = *child_of(in, name);
+        if (since) {
+            put_there.doubted = removed->second.at;
+            in.gathering->doubtful = true;
+        } else if (put_there.doubted <= asked) {
+            put_there.stamp = in.gathering->stamp;
+        }
     }
-    in.whole = stamp;
-    in.absent.clear();
+    in.gathering->to = std::move(to);
+    if (part.last) {
+        in.whole = in.gathering->stamp;
+        in.doubtful = in.gathering->doubtful;
+        in.absent.clear();
+        in.gathering.reset();
+    }
     make_room(node);
     return replaced;
 }
@@ -255,13 +298,12 @@ void Tree::fill(Node& folder, std::string_view name, std::optional<Child> child,
     const bool since = removed != in.removed.end() && removed->second.at > asked;
     // What is known is newer: who asked asks again.
     if (since && (removed->second.certain || !child)) return;
-    const auto known = in.find(name);
-    Node* old = known == in.children.end() ? nullptr : get(known->second);
+    Node* old = child_of(in, name);
     if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked) return;
     if (child) {
         CHECK(child->name == name);
         put(folder, *std::move(child), replaced);
-        Node& put_there = *get(in.children.find(name)->second);
+        Node& put_there = *child_of(in, name);
         put_there.doubted = since ? removed->second.at : 0;
         if (!since) put_there.stamp = stamp;
         return;
@@ -299,18 +341,16 @@ Result<Tree::Filled> Tree::fill_some(NodeId folder, std::string_view after,
     for (Child& child : children) {
         const std::string name = child.name;
         fill(*node, name, std::move(child), asked, stamp, filled.replaced);
-        const auto known = in.children.find(name);
-        if (known == in.children.end()) continue;
-        const NodeInfo& info = get(known->second)->info;
-        nodes.emplace(info.place(), info);
+        const Node* known = child_of(in, name);
+        if (known != nullptr) nodes.emplace(known->info.place(), known->info);
     }
     // Of what is being written the store may have nothing yet.
     const std::string end = nodes.empty() ? std::string() : nodes.rbegin()->first;
-    for (const auto& [name, id] : in.children) {
-        if (drafts_ == 0) break;
-        const NodeInfo& info = get(id)->info;
-        const std::string place = info.place();
-        if (info.draft && place > after && (last || place < end)) nodes.emplace(place, info);
+    const auto& places = in.children.places();
+    for (auto at = places.upper_bound(after); drafts_ > 0 && at != places.end(); ++at) {
+        if (!last && at->first >= end) break;
+        const NodeInfo& info = get(at->second)->info;
+        if (info.draft) nodes.emplace(at->first, info);
     }
     for (auto& [place, info] : nodes) filled.nodes.push_back(std::move(info));
     make_room(nullptr);
@@ -343,7 +383,7 @@ void Tree::make_room(const Node* but) {
             continue;
         const Node* parent = get(node->info.parent);
         if (but != nullptr && (parent == but || node.get() == but)) continue;
-        idle.emplace_back(parent ? parent->folder->whole.asked : Freshness::Clock::time_point(),
+        idle.emplace_back(parent ? parent->folder->asked() : Freshness::Clock::time_point(),
                           node.get());
     }
     std::ranges::sort(

@@ -33,6 +33,8 @@ struct Child {
     Attributes attributes = {};
     bool attributes_known = true;
     ObjectVersion version = {};
+
+    std::string place() const { return place_of(name, attributes.kind); }
 };
 
 class Tree {
@@ -72,23 +74,27 @@ class Tree {
                                        const Freshness& freshness) const EXCLUDES(mutex_);
     // A name whose attributes are guesses, and whether what is known of it is too old.
     struct Guess {
-        std::string name = {};
+        std::string place = {};
         NodeId node = 0;
     };
     struct Glance {
+        std::string place = {};
         bool guessed = false;
         bool stale = false;
     };
     Glance glance(NodeId folder, std::string_view name, const Freshness& freshness) const
         EXCLUDES(mutex_);
-    // Those among the next names after `after`, of so many; `after` is the last of these then.
+    // Those among the next names after the place `after`, of so many; `after` is the last of these
+    // then.
     std::vector<Guess> guesses(NodeId folder, std::string& after, std::size_t names_max) const
         EXCLUDES(mutex_);
-    // The names of a folder that is known whole, in order, from the first after `after`; nullopt if
-    // it is not, or was asked too long ago and before `enough`.
+    // The names of a folder that is known whole, in the order of places, from the first after
+    // `after`; of one that is being gathered, those that are known. nullopt if none is, or they
+    // were asked too long ago and before `enough`.
     struct Page {
         std::vector<NodeInfo> nodes = {};
         bool last = false;
+        std::string to = {};  // where there are no nodes and it is not the last: it is up to here
         Freshness::Stamp stamp = {};
     };
     Result<std::optional<Page>> page(NodeId folder, std::string_view after, std::size_t names_max,
@@ -103,10 +109,20 @@ class Tree {
     // newer than that. Every begin_asking() has its end_asking().
     Moment begin_asking() EXCLUDES(mutex_);
     void end_asking() EXCLUDES(mutex_);
-    // The answer: all of the folder, or one name of it (nullopt: there is none). What they replaced
-    // is for the kernel.
-    Result<std::vector<Replaced>> fill_whole(NodeId folder, std::vector<Child> children,
-                                             Moment asked, Freshness::Stamp stamp) EXCLUDES(mutex_);
+    // The answer: all of the folder, part after part in the order of places, each up to its last
+    // child, the last up to the end. The folder is known whole then, as of `stamp`. nullopt: the
+    // gathering does not count any more, as some of it was forgotten or another has begun. What
+    // they replaced is for the kernel.
+    using GatheringId = std::uint64_t;
+    Result<GatheringId> begin_gathering(NodeId folder, Freshness::Stamp stamp) EXCLUDES(mutex_);
+    struct Part {
+        std::vector<Child> children = {};
+        bool last = false;
+    };
+    Result<std::optional<std::vector<Replaced>>> gather(NodeId folder, GatheringId gathering,
+                                                        Part part, Moment asked) EXCLUDES(mutex_);
+    void end_gathering(NodeId folder, GatheringId gathering) EXCLUDES(mutex_);
+    // The answer about one name of it (nullopt: there is none).
     Result<std::vector<Replaced>> fill_one(NodeId folder, std::string_view name,
                                            std::optional<Child> child, Moment asked,
                                            Freshness::Stamp stamp) EXCLUDES(mutex_);
@@ -172,6 +188,7 @@ class Tree {
     Counts counts() const EXCLUDES(mutex_);
 
   private:
+    class Children;
     struct Folder;
     struct Node;
     using Nodes = std::unordered_map<NodeId, std::unique_ptr<Node>>;
@@ -184,6 +201,10 @@ class Tree {
     Node& make(Node& folder, Child child) REQUIRES(mutex_);
     // The name of the folder is `child` from now on.
     void put(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    // The node of that name; null: there is none.
+    Node* child_of(const Folder& folder, std::string_view name) const REQUIRES(mutex_);
+    void remove_unlisted(Node& folder, const Part& part, const std::string& to, Moment asked,
+                         std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node* but) REQUIRES(mutex_);
@@ -213,10 +234,26 @@ class Tree {
     std::size_t room_at_ GUARDED_BY(mutex_);     // so many nodes, and room is made
     std::size_t drafts_ GUARDED_BY(mutex_) = 0;  // nodes that have one
     std::size_t asking_ GUARDED_BY(mutex_) = 0;
+    GatheringId gatherings_ GUARDED_BY(mutex_) = 0;
     bool followed_ GUARDED_BY(mutex_) = false;  // the journal tells of one's own commits too
     std::size_t known_to_kernel_ GUARDED_BY(mutex_) = 0;
     // Folders with names in Folder::removed.
     std::vector<NodeId> with_removed_ GUARDED_BY(mutex_);
+};
+
+// For as long as the store is being asked.
+class Asking {
+  public:
+    explicit Asking(Tree& tree) : tree_(tree), asked_(tree.begin_asking()) {}
+    ~Asking() { tree_.end_asking(); }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+
+    Tree::Moment asked() const { return asked_; }
+
+  private:
+    Tree& tree_;
+    const Tree::Moment asked_;
 };
 
 }  // namespace weir::mount

@@ -31,6 +31,7 @@ void Tree::doubt(Node& node, std::vector<Replaced>& replaced) {
     Node* parent = get(node.info.parent);
     CHECK(parent != nullptr);
     parent->folder->doubtful = true;
+    if (parent->folder->gathering) parent->folder->gathering->doubtful = true;
     node.stamp = {};
     node.doubted = ++moment_;
     replaced.push_back(
@@ -39,8 +40,7 @@ void Tree::doubt(Node& node, std::vector<Replaced>& replaced) {
 
 void Tree::told_gone(Node& folder, std::string_view name, bool marker,
                      std::vector<Replaced>& replaced) {
-    const auto found = folder.folder->children.find(name);
-    Node* child = found == folder.folder->children.end() ? nullptr : get(found->second);
+    Node* child = child_of(*folder.folder, name);
     if (child != nullptr && child->moving) return;
     if (child != nullptr && child->own && !child->own->awaited.empty()) {
         // What this mount put there is newer, if the journal still has to tell of it.
@@ -128,7 +128,7 @@ void Tree::touch(Node& node) {
 void Tree::put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) {
     const std::string name = child.name;
     put(folder, std::move(child), replaced);
-    touch(*get(folder.folder->children.find(name)->second));
+    touch(*child_of(*folder.folder, name));
 }
 
 // What keys beneath it say of a folder: that it is there.
@@ -152,8 +152,8 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         if (slash == std::string_view::npos) break;
         const std::string_view name = path.substr(0, slash);
         path.remove_prefix(slash + 1);
-        const auto found = folder->folder->children.find(name);
-        if (found == folder->folder->children.end()) {
+        Node* found = child_of(*folder->folder, name);
+        if (found == nullptr) {
             // A folder that comes into being, ends perhaps, or was never looked at.
             if (child && folder->folder->whole.generation == 0 && asking_ == 0)
                 note_unknown(*folder, name, replaced);
@@ -164,7 +164,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
             make_room(nullptr);
             return replaced;
         }
-        folder = get(found->second);
+        folder = found;
         if (folder->moving) return replaced;
         if (child) {
             folder->implied = ++moment_;
@@ -181,9 +181,8 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
         return replaced;
     }
     if (take_left(*folder, path, child->version.etag)) return replaced;
-    const auto found = folder->folder->children.find(path);
-    if (found != folder->folder->children.end()) {
-        Node& node = *get(found->second);
+    if (Node* found = child_of(*folder->folder, path)) {
+        Node& node = *found;
         if (take_own(node, child->version.etag)) return replaced;
         if (node.moving && !node.info.folder()) {
             node.told_moving = true;
@@ -216,8 +215,7 @@ Result<NodeInfo> Tree::add(NodeId folder, Child child) {
     const MutexLock lock(mutex_);
     TRY(Node * parent, get_folder(folder));
     if (parent->info.unlinked) return fail(Code::stale);
-    const auto found = parent->folder->children.find(child.name);
-    Node* node = found == parent->folder->children.end() ? nullptr : get(found->second);
+    Node* node = child_of(*parent->folder, child.name);
     const std::string etag = child.version.etag;
     const bool told_already = node != nullptr && node->info.version.etag == etag;
     if (node != nullptr && node->info.folder() != (child.attributes.kind == Kind::folder)) {
@@ -294,11 +292,10 @@ Result<void> Tree::remove(NodeId folder, std::string_view name) {
     const MutexLock lock(mutex_);
     TRY(Node * parent, get_folder(folder));
     mark_removed(*parent, name);
-    const auto found = parent->folder->children.find(name);
-    if (found == parent->folder->children.end()) return {};
-    Node& node = *get(found->second);
-    leave_own(node);
-    unname(node);
+    Node* node = child_of(*parent->folder, name);
+    if (node == nullptr) return {};
+    leave_own(*node);
+    unname(*node);
     return {};
 }
 
@@ -307,38 +304,35 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     const MutexLock lock(mutex_);
     TRY(Node * from, get_folder(folder));
     TRY(Node * to, get_folder(to_folder));
-    const auto found = from->folder->children.find(name);
-    Node* node = found == from->folder->children.end() ? nullptr : get(found->second);
-    const auto target = to->folder->children.find(to_name);
+    Node* node = child_of(*from->folder, name);
     bool told_already = false;
-    if (target != to->folder->children.end()) {
-        if (node != nullptr && target->second == node->info.id) return {};
-        told_already =
-            node != nullptr && get(target->second)->info.version.etag == node->info.version.etag;
-        leave_own(*get(target->second));
-        unname(*get(target->second));
+    if (Node* target = child_of(*to->folder, to_name)) {
+        if (target == node) return {};
+        told_already = node != nullptr && target->info.version.etag == node->info.version.etag;
+        leave_own(*target);
+        unname(*target);
     }
     if (node == nullptr) {
         // Somebody else took it away meanwhile, as far as is known here: who looks asks.
-        from->folder->whole = {};
-        to->folder->whole = {};
+        from->folder->forget_whole();
+        to->folder->forget_whole();
         to->folder->absent.erase(std::string(to_name));
         return {};
     }
     const std::string old_name(name);  // `name` may be the node's own
     mark_removed(*from, old_name);
     leave_own(*node);
-    from->folder->children.erase(old_name);
+    from->folder->children.erase(node->info);
     node->info.name = std::string(to_name);
     node->info.parent = to_folder;
     node->changed = moment_;
     // The new key has it, if anything has.
     if (!told_already) await_own(*node, node->info.version.etag);
-    to->folder->children.emplace(node->info.name, node->info.id);
+    to->folder->children.insert(node->info);
     to->folder->absent.erase(node->info.name);
     if (node->folder) node->folder->removed.clear();
     // The old name may be somebody's by now: who looks for it asks.
-    if (node->told_moving) from->folder->whole = {};
+    if (node->told_moving) from->folder->forget_whole();
     return {};
 }
 
@@ -356,7 +350,7 @@ std::vector<Tree::Replaced> Tree::distrust(NodeId id) {
     if (node == nullptr || id == root_node || node->info.unlinked) return {};
     node->stamp = {};
     node->own.reset();
-    get(node->info.parent)->folder->whole = {};
+    get(node->info.parent)->folder->forget_whole();
     return {{.folder = node->info.parent, .name = node->info.name, .old_node = id}};
 }
 

@@ -20,9 +20,7 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
     TRY(const Node* node, get_folder(folder));
     const Folder& in = *node->folder;
     const bool whole = freshness.fresh(in.whole);
-    if (const auto child = in.children.find(name); child != in.children.end()) {
-        const Node* found = get(child->second);
-        CHECK(found != nullptr);
+    if (const Node* found = child_of(in, name)) {
         const Freshness::Stamp stamp = stamp_of(in, *found, whole);
         // What is being written here is what this mount says it is.
         if (!freshness.fresh(stamp) && !found->info.draft) return std::nullopt;
@@ -41,14 +39,16 @@ Result<std::optional<Tree::Known>> Tree::known(NodeId folder, std::string_view n
 Tree::Glance Tree::glance(NodeId folder, std::string_view name, const Freshness& freshness) const {
     const MutexLock lock(mutex_);
     const Node* node = get(folder);
-    if (node == nullptr || !node->folder) return {};
+    Glance glance{.place = std::string(name)};
+    if (node == nullptr || !node->folder) return glance;
     const Folder& in = *node->folder;
-    const auto child = in.children.find(name);
-    if (child == in.children.end()) return {};
-    const Node& found = *get(child->second);
-    if (found.info.draft) return {};
-    return {.guessed = !found.info.attributes_known,
-            .stale = !freshness.fresh(stamp_of(in, found, freshness.fresh(in.whole)))};
+    const Node* found = child_of(in, name);
+    if (found == nullptr) return glance;
+    glance.place = found->info.place();
+    if (found->info.draft) return glance;
+    glance.guessed = !found->info.attributes_known;
+    glance.stale = !freshness.fresh(stamp_of(in, *found, freshness.fresh(in.whole)));
+    return glance;
 }
 
 std::vector<Tree::Guess> Tree::guesses(NodeId folder, std::string& after,
@@ -57,13 +57,13 @@ std::vector<Tree::Guess> Tree::guesses(NodeId folder, std::string& after,
     const Node* node = get(folder);
     if (node == nullptr || !node->folder) return {};
     std::vector<Guess> guesses;
-    const auto& children = node->folder->children;
-    for (auto child = children.upper_bound(after); child != children.end() && names_max > 0;
-         ++child, --names_max) {
-        const NodeInfo& info = get(child->second)->info;
+    const auto& places = node->folder->children.places();
+    for (auto at = places.upper_bound(after); at != places.end() && names_max > 0;
+         ++at, --names_max) {
+        const NodeInfo& info = get(at->second)->info;
         if (!info.attributes_known && !info.draft)
-            guesses.push_back({.name = info.name, .node = info.id});
-        after = info.name;
+            guesses.push_back({.place = at->first, .node = info.id});
+        after = at->first;
     }
     return guesses;
 }
@@ -74,16 +74,25 @@ Result<std::optional<Tree::Page>> Tree::page(
     const MutexLock lock(mutex_);
     TRY(const Node* node, get_folder(folder));
     const Folder& in = *node->folder;
-    const bool will_do = enough && in.whole.generation != 0 && in.whole.asked >= *enough;
-    if (!will_do && (!freshness.fresh(in.whole) || in.doubtful)) return std::nullopt;
+    const auto will_do = [&](const Freshness::Stamp& stamp) {
+        return enough && stamp.generation != 0 && stamp.asked >= *enough;
+    };
+    const auto& places = in.children.places();
     Page page{.stamp = in.whole};
-    auto child = after.empty() ? in.children.begin() : in.children.upper_bound(after);
-    for (; child != in.children.end() && page.nodes.size() < names_max; ++child) {
-        const Node* found = get(child->second);
-        CHECK(found != nullptr);
-        page.nodes.push_back(found->info);
+    auto end = places.end();
+    const bool whole = will_do(in.whole) || (freshness.fresh(in.whole) && !in.doubtful);
+    if (!whole) {
+        const auto& part = in.gathering;
+        if (!part || part->to <= after || !(will_do(part->stamp) || freshness.fresh(part->stamp)))
+            return std::nullopt;
+        page.stamp = part->stamp;
+        page.to = part->to;
+        end = places.upper_bound(part->to);
     }
-    page.last = child == in.children.end();
+    auto at = places.upper_bound(after);
+    for (; at != end && page.nodes.size() < names_max; ++at)
+        page.nodes.push_back(get(at->second)->info);
+    page.last = whole && at == end;
     return page;
 }
 

@@ -3,18 +3,56 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mount/tree.h"
 
 namespace weir::mount {
 
+// The names of a folder, in the order of places (NodeInfo::place()), which is that of listings. A
+// file and a folder never have the same name.
+class Tree::Children {
+  public:
+    using Places = std::map<std::string, NodeId, std::less<>>;
+
+    // 0: there is none.
+    NodeId find(std::string_view name) const {
+        // Listings come in order: most names that are new follow all others.
+        if (places_.empty() || places_.rbegin()->first < name) return 0;
+        auto found = places_.find(name);
+        if (found == places_.end() && folders_ > 0) found = places_.find(std::string(name) + '/');
+        return found == places_.end() ? 0 : found->second;
+    }
+    void insert(const NodeInfo& node) {
+        folders_ += node.folder() ? 1 : 0;
+        places_.insert_or_assign(places_.end(), node.place(), node.id);
+    }
+    void erase(const NodeInfo& node) {
+        if (places_.erase(node.place()) > 0 && node.folder()) --folders_;
+    }
+    const Places& places() const { return places_; }
+    bool empty() const { return places_.empty(); }
+
+  private:
+    Places places_;
+    std::size_t folders_ = 0;
+};
+
 struct Tree::Folder {
-    using Children = std::map<std::string, NodeId, std::less<>>;
     Children children = {};
     // When all of it was asked; a name of it alone: Node::stamp and `absent`.
     Freshness::Stamp whole = {};
+    // All of it is being asked, in the order of places.
+    struct Gathering {
+        GatheringId id = 0;
+        Freshness::Stamp stamp = {};
+        std::string to = {};    // what is there up to this place is known
+        bool doubtful = false;  // as below
+    };
+    std::optional<Gathering> gathering = {};
     // Names that are known not to be there though the folder is not known whole.
     std::map<std::string, Freshness::Stamp, std::less<>> absent = {};
     // The kernel may believe of some name that it is not there.
@@ -31,10 +69,13 @@ struct Tree::Folder {
     // journal has not told yet.
     std::map<std::string, std::vector<std::string>, std::less<>> left = {};
 
-    // Listings come in order: most names that are new follow all others.
-    Children::const_iterator find(std::string_view name) const {
-        if (children.empty() || children.rbegin()->first < name) return children.end();
-        return children.find(name);
+    // Some name of it has to be asked for.
+    void forget_whole() {
+        whole = {};
+        gathering.reset();
+    }
+    Freshness::Clock::time_point asked() const {
+        return gathering ? gathering->stamp.asked : whole.asked;
     }
 };
 

@@ -5,6 +5,7 @@
 #include <malloc.h>
 
 #include "base/limits.h"
+#include "mount/tree_rig.h"
 
 namespace weir::mount {
 namespace {
@@ -24,7 +25,7 @@ class TreeTest : public testing::Test {
   protected:
     std::vector<Tree::Replaced> fill(NodeId id, std::vector<Child> children) {
         const auto asked = tree.begin_asking();
-        auto replaced = tree.fill_whole(id, std::move(children), asked, freshness.now());
+        auto replaced = fill_whole(tree, id, std::move(children), asked, freshness.now());
         tree.end_asking();
         return replaced.value();
     }
@@ -84,8 +85,8 @@ TEST_F(TreeTest, AnAnswerDoesNotUndoWhatChangedSinceItWasAsked) {
     ASSERT_TRUE(tree.set_version(at("changed").id, {.etag = "2", .bytes = 1}));
     ASSERT_TRUE(tree.remove(root_node, "removed"));
     ASSERT_TRUE(tree.add(root_node, file("added", "1")));
-    ASSERT_TRUE(tree.fill_whole(root_node, {file("changed", "1"), file("removed", "1")}, asked,
-                                freshness.now()));
+    ASSERT_TRUE(fill_whole(tree, root_node, {file("changed", "1"), file("removed", "1")}, asked,
+                           freshness.now()));
     tree.end_asking();
     EXPECT_THAT(names(), ElementsAre("added", "changed"));
     EXPECT_EQ(at("changed").version.etag, "2");
@@ -265,8 +266,8 @@ TEST_F(TreeTest, WhatTheJournalTellsIsNewerThanAnAnswerThatWasUnderWay) {
     tree.told("unknown/x", false, std::nullopt);
     tree.told("back/x", false, std::nullopt);
     tree.told("back/y", false, file("", "1"));
-    ASSERT_TRUE(tree.fill_whole(root_node, {folder("gone"), folder("unknown"), file("a", "1")},
-                                asked, freshness.now()));
+    ASSERT_TRUE(fill_whole(tree, root_node, {folder("gone"), folder("unknown"), file("a", "1")},
+                           asked, freshness.now()));
     ASSERT_TRUE(tree.fill_one(root_node, "gone", folder("gone"), asked, freshness.now()));
     ASSERT_TRUE(tree.fill_one(root_node, "new", std::nullopt, asked, freshness.now()));
     tree.end_asking();
@@ -291,7 +292,7 @@ TEST_F(TreeTest, AFolderThatWasRemovedHoldsNothing) {
     ASSERT_TRUE(tree.looked_up(f));
     const auto asked = tree.begin_asking();
     ASSERT_TRUE(tree.remove(root_node, "f"));
-    EXPECT_EQ(tree.fill_whole(f, {file("x", "1")}, asked, freshness.now()).error().code(),
+    EXPECT_EQ(fill_whole(tree, f, {file("x", "1")}, asked, freshness.now()).error().code(),
               Code::stale);
     EXPECT_EQ(tree.fill_one(f, "x", file("x", "1"), asked, freshness.now()).error().code(),
               Code::stale);
@@ -380,7 +381,7 @@ TEST_F(TreeTest, ANodeTakesWhatTheBoundSays) {
         children.push_back(file("a-name-of-middling-length-" + std::to_string(i),
                                 "0123456789abcdef0123456789abcdef"));
     const std::size_t before = ::mallinfo2().uordblks;
-    ASSERT_TRUE(large.fill_whole(root_node, children, 1, freshness.now()));
+    ASSERT_TRUE(fill_whole(large, root_node, children, 1, freshness.now()));
     const std::size_t bytes = (::mallinfo2().uordblks - before) / names;
     EXPECT_LE(bytes, 64 * MiB / MountLimits().nodes_max);
 }
@@ -411,6 +412,96 @@ TEST_F(TreeTest, SomeOfAFolderIsToldInTheOrderOfPlaces) {
     EXPECT_FALSE(tree.known(f, "other", freshness).value());
     ASSERT_TRUE(tree.set_draft(at("f/new").id, nullptr));
     ASSERT_TRUE(tree.set_draft(at("f/z").id, nullptr));
+}
+
+// A listing that comes part by part.
+class GatheringTest : public TreeTest {
+  protected:
+    ~GatheringTest() override { tree.end_asking(); }
+
+    // Whether it counted.
+    bool gather(std::vector<Child> children, bool last = false) {
+        auto result = tree.gather(root_node, gathering,
+                                  {.children = std::move(children), .last = last}, asked);
+        EXPECT_TRUE(result);
+        return result->has_value();
+    }
+    std::optional<std::vector<std::string>> places(std::string_view after = "") {
+        const auto page = tree.page(root_node, after, 100, freshness).value();
+        if (!page) return std::nullopt;
+        std::vector<std::string> out;
+        for (const NodeInfo& node : page->nodes) out.push_back(node.place());
+        if (page->last) out.emplace_back("end");
+        return out;
+    }
+
+    const Tree::Moment asked = tree.begin_asking();
+    const Tree::GatheringId gathering = tree.begin_gathering(root_node, freshness.now()).value();
+};
+
+TEST_F(GatheringTest, WhatIsThereUpToTheLastPartIsKnown) {
+    EXPECT_FALSE(places());
+    ASSERT_TRUE(gather({file("a", "1"), file("a.txt", "1"), folder("a-"), folder("c")}));
+    EXPECT_THAT(places().value(), ElementsAre("a", "a-/", "a.txt", "c/"));
+    EXPECT_THAT(places("a-/").value(), ElementsAre("a.txt", "c/"));
+    EXPECT_FALSE(places("c/"));
+    EXPECT_TRUE(tree.known(root_node, "c", freshness).value()->node);
+    EXPECT_FALSE(tree.known(root_node, "b", freshness).value());
+    ASSERT_TRUE(gather({file("d", "1")}, /*last=*/true));
+    EXPECT_THAT(places("a.txt").value(), ElementsAre("c/", "d", "end"));
+    EXPECT_FALSE(tree.known(root_node, "b", freshness).value()->node);
+    EXPECT_FALSE(gather({file("e", "1")}));
+}
+
+TEST_F(GatheringTest, WhatIsNotListedGoesWithItsPart) {
+    fill(root_node, {file("a", "1"), file("b", "1")});
+    ASSERT_TRUE(tree.add(root_node, file("bb", "own")));
+    const Tree::Moment later = tree.begin_asking();
+    const auto id = tree.begin_gathering(root_node, freshness.now()).value();
+    ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("aa", "1")}}, later));
+    EXPECT_FALSE(tree.find("a"));
+    EXPECT_TRUE(tree.find("b"));  // may be in the next
+    ASSERT_TRUE(tree.add(root_node, file("bc", "own")));
+    ASSERT_TRUE(tree.remove(root_node, "c"));
+    tree.told("bd", false, file("bd", "others"));
+    ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("bc", "0"), file("c", "1")}}, later));
+    EXPECT_FALSE(tree.find("b"));
+    EXPECT_FALSE(tree.find("bb"));
+    EXPECT_EQ(at("bc").version.etag, "own");
+    EXPECT_EQ(at("bd").version.etag, "others");
+    EXPECT_FALSE(tree.find("c"));
+    ASSERT_TRUE(tree.gather(root_node, id, {.last = true}, later));
+    EXPECT_THAT(names(), ElementsAre("aa", "bc", "bd"));
+    tree.end_asking();
+}
+
+TEST_F(GatheringTest, AFolderTakesTheNameOfAFileThatWasToldBefore) {
+    ASSERT_TRUE(gather({file("n", "1"), file("n.txt", "1")}));
+    ASSERT_TRUE(gather({folder("n")}, /*last=*/true));
+    EXPECT_THAT(places().value(), ElementsAre("n.txt", "n/", "end"));
+    fill(root_node, {file("n", "2")});
+    EXPECT_THAT(places().value(), ElementsAre("n", "end"));
+}
+
+TEST_F(GatheringTest, WhatIsDoubtedMeanwhileIsAskedForAgain) {
+    ASSERT_TRUE(gather({folder("f")}));
+    tree.told("f/x", false, file("x", "1"));
+    tree.told("f/x", false, std::nullopt);  // the last key beneath it, as far as is known
+    ASSERT_TRUE(gather({file("z", "1")}, /*last=*/true));
+    EXPECT_FALSE(places());
+    EXPECT_FALSE(tree.known(root_node, "f", freshness).value());
+    EXPECT_TRUE(tree.known(root_node, "z", freshness).value()->node);
+}
+
+TEST_F(GatheringTest, EndsWhenSomeOfItIsForgottenOrAnotherBegins) {
+    ASSERT_TRUE(gather({file("a", "1")}));
+    EXPECT_THAT(tree.distrust(at("a").id), SizeIs(1));
+    EXPECT_FALSE(gather({file("b", "1")}));
+    const auto other = tree.begin_gathering(root_node, freshness.now()).value();
+    EXPECT_FALSE(gather({file("b", "1")}));
+    tree.end_gathering(root_node, gathering);
+    EXPECT_TRUE(tree.gather(root_node, other, {.last = true}, asked).value());
+    EXPECT_THAT(places().value(), ElementsAre("end"));
 }
 
 TEST_F(TreeTest, WhatTheKernelForgetsIsGoneOnceItHasNoName) {

@@ -1,0 +1,60 @@
+#include "mount/folder_listing.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::mount {
+
+FolderListing::FolderListing(const Store& store, Tree& tree, const Freshness& freshness,
+                             const AttributeDefaults& defaults, NodeId folder,
+                             const std::string& path)
+    : store_(store),
+      tree_(tree),
+      defaults_(defaults),
+      folder_(folder),
+      asking_(tree),
+      stamp_(freshness.now()),
+      request_{.prefix = store.folder_key(path)},
+      names_(store.folder_key(path), defaults, store.attributes_in_listings) {}
+
+FolderListing::~FolderListing() {
+    if (gathering_) tree_.end_gathering(folder_, *gathering_);
+}
+
+Result<FolderListing::Step> FolderListing::next(const client::Call& call) {
+    if (!gathering_) {
+        TRY(gathering_, tree_.begin_gathering(folder_, stamp_));
+    }
+    TRY(const ListedPage page, ask_page(store_, request_, call));
+    names_.add(page);
+    request_.go_on(page);
+    ++pages_;
+    Step step{.metadata_told = page.metadata_told};
+    Tree::Part part{.children = names_.take(), .last = page.last};
+    listed_ += part.children.size();
+    if (!page.last && listed_ > tree_.folder_names_max()) {
+        describe_folder(/*last=*/false);
+        step.reached = Reached::bound;
+        return step;
+    }
+    describe_folder(page.last);
+    if (!part.children.empty()) {
+        step.in_order = to_.empty() || part.children.front().place() > to_;
+        to_ = std::max(to_, part.children.back().place());
+    }
+    TRY(auto replaced, tree_.gather(folder_, *gathering_, std::move(part), asking_.asked()));
+    if (replaced) step.replaced = *std::move(replaced);
+    step.reached = !replaced ? Reached::forgotten : page.last ? Reached::whole : Reached::part;
+    return step;
+}
+
+// By its own key, which comes first; without one it has what all have.
+void FolderListing::describe_folder(bool last) {
+    const std::optional<Child>& own = names_.own();
+    if (folder_ == root_node || described_ || (!own && !last)) return;
+    described_ = true;
+    if (own && !own->attributes_known) return;
+    tree_.describe(folder_, own ? own->attributes : defaults_.of(Kind::folder, 0), asking_.asked());
+}
+
+}  // namespace weir::mount
