@@ -49,6 +49,8 @@ struct Call {
     const net::Interrupt* interrupt = nullptr;  // ends it early
     // All tries together, waits included; nullopt: ClientLimits::call_timeout_ms without progress.
     std::optional<std::chrono::milliseconds> timeout = {};
+
+    bool interrupted() const { return interrupt != nullptr && interrupt->interrupted(); }
 };
 
 // Bytes of a GET as they come, in order, from the thread that called; `offset` counts from the

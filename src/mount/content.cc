@@ -148,8 +148,7 @@ Result<void> Content::read_cached(std::uint64_t offset, std::span<std::byte> out
         if (there || there.error().code() != Code::would_block) return there;
         TRY_VOID(fetch(range, call));
         while (true) {
-            if (call.interrupt != nullptr && call.interrupt->interrupted())
-                return fail(Code::cancelled);
+            if (call.interrupted()) return fail(Code::cancelled);
             const Result<void> waited =
                 place_.entry->wait(range, std::chrono::steady_clock::now() + wait_slice);
             if (waited) break;
@@ -268,8 +267,7 @@ Result<void> Content::fetch_all(const client::Call& call) {
         } else if (code != Code::timeout) {
             return waited;
         }
-        if (call.interrupt != nullptr && call.interrupt->interrupted())
-            return fail(Code::cancelled);
+        if (call.interrupted()) return fail(Code::cancelled);
     }
     return place_.entry->read(bytes() - 1, {&last, 1});
 }

@@ -238,7 +238,7 @@ bool Fetcher::wait_complete(const std::shared_ptr<Content>& content, const clien
     const auto began = steady_clock::now();
     const std::uint64_t had = content->entry()->present_bytes();
     while (!content->complete()) {
-        if (call.interrupt != nullptr && call.interrupt->interrupted()) return false;
+        if (call.interrupted()) return false;
         {
             const MutexLock lock(mutex_);
             const bool sweeps =

@@ -99,7 +99,7 @@ class FileSystem {
 
     // Names of a folder after that place (NodeInfo::place()) in order, "." and ".." not among them:
     // about `names`, or what is known by then; none only at the end. With `plus` each that is taken
-    // is counted as looked up. What is left in `reading` to be listed is for who has answered.
+    // is counted as looked up.
     enum class Taken : std::uint8_t { taken, skipped, no_room };
     using TakeName = std::function<Taken(const Answered&)>;
     Result<void> readdir(NodeId folder, std::string_view after, bool plus, std::size_t names,

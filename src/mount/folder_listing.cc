@@ -23,7 +23,7 @@ FolderListing::~FolderListing() {
 
 Result<FolderListing::Step> FolderListing::next(const client::Call& call) {
     if (!gathering_) {
-        TRY(gathering_, tree_.begin_gathering(folder_, stamp_));
+        TRY(gathering_, tree_.begin_gathering(folder_, asking_.asked(), stamp_));
     }
     TRY(const ListedPage page, ask_page(store_, request_, call));
     names_.add(page);
@@ -38,11 +38,8 @@ Result<FolderListing::Step> FolderListing::next(const client::Call& call) {
         return step;
     }
     describe_folder(page.last);
-    if (!part.children.empty()) {
-        step.in_order = to_.empty() || part.children.front().place() > to_;
-        to_ = std::max(to_, part.children.back().place());
-    }
-    TRY(auto replaced, tree_.gather(folder_, *gathering_, std::move(part), asking_.asked()));
+    for (const Child& child : part.children) to_ = std::max(to_, child.name);
+    TRY(auto replaced, tree_.gather(folder_, *gathering_, std::move(part)));
     if (replaced) step.replaced = *std::move(replaced);
     step.reached = !replaced ? Reached::forgotten : page.last ? Reached::whole : Reached::part;
     return step;

@@ -36,12 +36,13 @@ class FolderListing {
     struct Step {
         Reached reached = Reached::part;
         bool metadata_told = false;
-        bool in_order = true;                       // the page begins behind the one before
         std::vector<Tree::Replaced> replaced = {};  // for the kernel
     };
     // Not again once it has reached anything but a part.
     Result<Step> next(const client::Call& call);
 
+    // What was asked then or later is in the answer.
+    Freshness::Clock::time_point asked() const { return stamp_.asked; }
     // What is there up to this place is known.
     const std::string& to() const { return to_; }
     std::size_t pages() const { return pages_; }

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
-#include "base/check.h"
 #include "mount/folder_listing.h"
 #include "mount/folder_page.h"
 
@@ -14,12 +14,7 @@ namespace {
 constexpr std::size_t hidden_named_max = 4;  // in the log
 constexpr std::size_t large_folders_max = 100'000;
 constexpr std::size_t hidden_folders_max = 10'000;
-constexpr std::size_t rests_max = 4;                     // threads that list while nobody waits
 constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
-
-bool interrupted(const client::Call& call) {
-    return call.interrupt != nullptr && call.interrupt->interrupted();
-}
 
 }  // namespace
 
@@ -84,7 +79,7 @@ struct Listing::UnderWay {
     FolderListing listing;  // of the thread whose turn it is
     // Under the mutex.
     bool turn = false;  // some thread's
-    bool rest = false;  // somebody lists on though he does not wait
+    bool listed_behind = false;
     std::string to = {};
     std::optional<Result<void>> outcome = {};
 };
@@ -103,7 +98,7 @@ Result<std::shared_ptr<Listing::UnderWay>> Listing::under_way(NodeId folder) {
 Result<bool> Listing::take_turn(UnderWay& under_way, After after, const client::Call& call) {
     const MutexLock lock(mutex_);
     while (!under_way.outcome && (!after || under_way.to <= *after)) {
-        if (interrupted(call)) return fail(Code::cancelled);
+        if (call.interrupted()) return fail(Code::cancelled);
         if (!std::exchange(under_way.turn, true)) return true;
         stepped_.wait_for(mutex_, interrupt_poll);
     }
@@ -130,7 +125,6 @@ Result<void> Listing::take_step(UnderWay& under_way, const client::Call& call) {
     TRY(const FolderListing::Step step, under_way.listing.next(call));
     using Reached = FolderListing::Reached;
     metadata_told_ = step.metadata_told;
-    if (!step.in_order) in_order_ = false;
     tell_kernel(step.replaced);
     const NodeId folder = under_way.folder;
     if (step.reached == Reached::bound) {
@@ -138,7 +132,7 @@ Result<void> Listing::take_step(UnderWay& under_way, const client::Call& call) {
     } else if (step.reached == Reached::whole) {
         set_extent(folder, under_way.listing.pages() == 1 ? Extent::page : Extent::whole);
         count_hidden(folder, under_way.listing.hidden());
-    } else if (extent(folder) == Extent::page) {
+    } else if (step.reached == Reached::part && extent(folder) == Extent::page) {
         set_extent(folder, Extent::whole);
     }
     if (step.reached == Reached::part) return {};
@@ -157,42 +151,41 @@ Result<void> Listing::list_on(UnderWay& under_way, After after, const client::Ca
     }
 }
 
-std::shared_ptr<ListingRest> Listing::rest(const std::shared_ptr<UnderWay>& under_way) {
+bool Listing::list_behind(const std::shared_ptr<UnderWay>& under_way) {
+    {
+        const MutexLock lock(mutex_);
+        if (under_way->outcome || std::exchange(under_way->listed_behind, true)) return true;
+    }
+    const bool submitted = pool_.submit([this, under_way] {
+        const Result<void> listed = list_on(*under_way, After(), {.interrupt = &stopping_});
+        if (!listed) log_.debug("a folder is not listed on: {}", listed.error().describe());
+        const MutexLock lock(mutex_);
+        under_way->listed_behind = false;
+    });
+    if (submitted) return true;
     const MutexLock lock(mutex_);
-    if (under_way->outcome || under_way->rest || rests_ >= rests_max) return nullptr;
-    under_way->rest = true;
-    ++rests_;
-    return std::make_shared<ListingRest>(*this, under_way);
+    under_way->listed_behind = false;
+    return false;
 }
 
-bool Listing::is_listed_on(const UnderWay& under_way) const {
-    const MutexLock lock(mutex_);
-    return under_way.rest;
+void Listing::stop() {
+    stopping_.interrupt();
+    pool_.stop();
 }
 
-ListingRest::~ListingRest() {
-    const MutexLock lock(listing_.mutex_);
-    --listing_.rests_;
-    under_way_->rest = false;
-}
-
-void ListingRest::list(const client::Call& call) {
-    const Result<void> listed = listing_.list_on(*under_way_, std::nullopt, call);
-    if (!listed) listing_.log_.debug("a folder is not listed on: {}", listed.error().describe());
-}
-
-Result<void> Listing::ask(NodeId folder, bool whole, const client::Call& call) {
+Result<Freshness::Clock::time_point> Listing::ask(NodeId folder, bool whole,
+                                                  const client::Call& call) {
     TRY(const auto listing, under_way(folder));
-    return list_on(*listing, whole ? After() : After(""), call);
+    TRY_VOID(list_on(*listing, whole ? After() : After(""), call));
+    return listing->listing.asked();
 }
 
-Result<void> Listing::ask_more(NodeId folder, std::string_view after, const client::Call& call,
-                               FolderReading& reading) {
+Result<Freshness::Clock::time_point> Listing::ask_more(NodeId folder, After after,
+                                                       const client::Call& call) {
     TRY(const auto listing, under_way(folder));
-    TRY_VOID(list_on(*listing, in_order_ ? After(after) : After(), call));
-    if (!reading.rest) reading.rest = rest(listing);
-    if (reading.rest || is_listed_on(*listing)) return {};
-    return list_on(*listing, After(), call);
+    TRY_VOID(list_on(*listing, after, call));
+    if (after && !list_behind(listing)) TRY_VOID(list_on(*listing, After(), call));
+    return listing->listing.asked();
 }
 
 // The pages of a prefix until one holds something.
@@ -275,26 +268,33 @@ Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::siz
             continue;
         }
         if (extent(folder) == Extent::pages) return read_on(folder, from, names_max, call, reading);
-        TRY_VOID(ask_more(folder, from, call, reading));
+        if (call.interrupted()) return fail(Code::cancelled);
+        if (tree_.moving(folder)) {
+            // In a moment its path is another one.
+            std::this_thread::sleep_for(interrupt_poll);
+            continue;
+        }
+        // What was forgotten while it was listed is listed to its end first.
+        const After until = attempt++ == 0 ? After(from) : After();
+        TRY(const auto asked, ask_more(folder, until, call));
         // Another thread's question may have begun before: its answer will do as well.
-        if (extent(folder) != Extent::pages) reading.since = Freshness::Clock::time_point::min();
-        if (interrupted(call)) return fail(Code::cancelled);
-        ++attempt;
+        if (extent(folder) != Extent::pages) reading.since = asked;
     }
     return fail(Code::timeout, "the folder is forgotten faster than it can be listed");
 }
 
 Result<Tree::Page> Listing::some(NodeId folder, std::string_view after, std::size_t names_max,
                                  const client::Call& call) {
+    // Of a folder that is being listed it may be less.
+    const auto enough = [&](const std::optional<Tree::Page>& page) {
+        return page && (page->last || page->nodes.size() == names_max);
+    };
     TRY(auto page, tree_.page(folder, after, names_max, freshness_));
-    if (page) return *std::move(page);
+    if (enough(page)) return *std::move(page);
     if (extent(folder) == Extent::page) {
-        TRY_VOID(ask(folder, false, call));
-        if (extent(folder) == Extent::page) {
-            TRY(page, tree_.page(folder, after, names_max, freshness_,
-                                 Freshness::Clock::time_point::min()));
-            if (page) return *std::move(page);
-        }
+        TRY(const auto asked, ask(folder, false, call));
+        TRY(page, tree_.page(folder, after, names_max, freshness_, asked));
+        if (enough(page)) return *std::move(page);
     }
     return list(folder, after, names_max, call);
 }

@@ -22,16 +22,17 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "io/blocking_pool.h"
 #include "mount/freshness.h"
 #include "mount/kernel.h"
 #include "mount/questions.h"
 #include "mount/store.h"
 #include "mount/tree.h"
+#include "net/interrupt.h"
 
 namespace weir::mount {
 
 class FolderNames;
-class ListingRest;
 struct ListedPage;
 struct PageRequest;
 
@@ -43,9 +44,10 @@ struct FolderReading {
     // Of a folder that is not kept whole: the names that were listed last, from behind this place.
     std::optional<Tree::Page> listed = {};
     std::string listed_after = {};
-    // He was told the beginning. Whoever told him lists the rest once he has answered.
-    std::shared_ptr<ListingRest> rest = {};
 };
+
+// Folders whose rest is listed while nobody waits for it, and such that wait for that.
+inline constexpr std::size_t listings_behind_max = 4, listings_behind_queue_max = 64;
 
 class Listing {
   public:
@@ -57,6 +59,12 @@ class Listing {
           defaults_(defaults),
           kernel_(kernel),
           log_(log) {}
+    ~Listing() { stop(); }
+    Listing(const Listing&) = delete;
+    Listing& operator=(const Listing&) = delete;
+
+    // Ends what nobody waits for.
+    void stop();
 
     enum class Looking {
         alone,
@@ -85,9 +93,8 @@ class Listing {
     std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
-    friend class ListingRest;
-    // All of a folder while it is being listed. Whoever waits for more of it asks, one at a time;
-    // it ends with the last who wants it.
+    // All of a folder while it is being listed. Whoever waits for more of it asks, one at a time,
+    // and the pool while nobody does.
     struct UnderWay;
     Result<std::shared_ptr<UnderWay>> under_way(NodeId folder) EXCLUDES(mutex_);
     // Until more than `after` is known; nullopt: to its end.
@@ -99,17 +106,15 @@ class Listing {
         EXCLUDES(mutex_);
     Result<void> take_step(UnderWay& under_way, const client::Call& call);
     void end_turn(UnderWay& under_way, const Result<void>& stepped) EXCLUDES(mutex_);
-    // So that somebody lists on while nobody waits; null: too many do, or somebody does already.
-    std::shared_ptr<ListingRest> rest(const std::shared_ptr<UnderWay>& under_way) EXCLUDES(mutex_);
-
-    bool is_listed_on(const UnderWay& under_way) const EXCLUDES(mutex_);
+    // The rest of it, while nobody waits. False: too much is listed so already.
+    bool list_behind(const std::shared_ptr<UnderWay>& under_way) EXCLUDES(mutex_);
 
     Result<ListedPage> next_page(const PageRequest& request, const client::Call& call);
-    // All of a folder, or at least its first page, which may be all.
-    Result<void> ask(NodeId folder, bool whole, const client::Call& call);
-    // More than is known for who reads, up to there.
-    Result<void> ask_more(NodeId folder, std::string_view after, const client::Call& call,
-                          FolderReading& reading);
+    // All of a folder, or at least its first page, which may be all. When that was asked.
+    Result<Freshness::Clock::time_point> ask(NodeId folder, bool whole, const client::Call& call);
+    // The same up to more than `after`, or to the end.
+    Result<Freshness::Clock::time_point> ask_more(NodeId folder, After after,
+                                                  const client::Call& call);
     Result<bool> ask_any(const std::string& prefix, FolderNames& names, const client::Call& call);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
     // The page that begins behind a place, from the store.
@@ -137,35 +142,16 @@ class Listing {
     Kernel& kernel_;
     Log& log_;
     std::atomic<bool> metadata_told_ = false;  // by the last page
-    std::atomic<bool> in_order_ = true;        // were all pages
     Questions attributes_asked_;
     mutable Mutex mutex_;
     ConditionVariable stepped_;
     std::unordered_map<NodeId, std::weak_ptr<UnderWay>> under_way_ GUARDED_BY(mutex_);
-    std::size_t rests_ GUARDED_BY(mutex_) = 0;
     std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
     bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Of folders of more than a page.
     std::unordered_map<NodeId, Extent> extents_ GUARDED_BY(mutex_);
-};
-
-// What is left of a folder's listing when its beginning was told.
-//
-// Shared by who reads and who lists; outlived by the Listing.
-class ListingRest {
-  public:
-    ListingRest(Listing& listing, std::shared_ptr<Listing::UnderWay> under_way)
-        : listing_(listing), under_way_(std::move(under_way)) {}
-    ~ListingRest();
-    ListingRest(const ListingRest&) = delete;
-    ListingRest& operator=(const ListingRest&) = delete;
-
-    // To its end, unless that fails: then whoever wants more asks himself.
-    void list(const client::Call& call);
-
-  private:
-    Listing& listing_;
-    const std::shared_ptr<Listing::UnderWay> under_way_;
+    net::Interrupt stopping_;
+    io::BlockingPool pool_{listings_behind_max, listings_behind_queue_max};
 };
 
 }  // namespace weir::mount

@@ -174,6 +174,17 @@ class LongFolderTest : public ListingTest {
                             const client::Call& call = {}) {
         return long_listing.page(root_node, after, 5000, call, reading);
     }
+    std::vector<std::string> read_all() {
+        std::vector<std::string> told;
+        FolderReading reading;
+        while (true) {
+            const Result<Tree::Page> next = page(reading, told.empty() ? "" : told.back());
+            EXPECT_TRUE(next);
+            if (!next) return told;
+            for (const NodeInfo& node : next->nodes) told.push_back(node.place());
+            if (next->last) return told;
+        }
+    }
     bool known_whole() {
         return large.page(root_node, "", 1, freshness, Freshness::Clock::time_point::min())
                    .value()
@@ -187,72 +198,64 @@ class LongFolderTest : public ListingTest {
     Listing long_listing{store, large, freshness, defaults, kernel, rig.log()};
 };
 
-TEST_F(LongFolderTest, IsToldAsItIsListed) {
-    FolderReading reading;
-    const Result<Tree::Page> first = page(reading);
-    EXPECT_EQ(first->nodes.size(), 1000U);
-    EXPECT_FALSE(first->last);
-    EXPECT_FALSE(known_whole());
-    // Who does not list on waits for more of it.
-    EXPECT_EQ(page(reading, "0999")->nodes.front().name, "1000");
-    EXPECT_FALSE(known_whole());
-    ASSERT_TRUE(reading.rest);
-    reading.rest->list({});
+TEST_F(LongFolderTest, IsToldPageByPageAndKnownWholeInTheEnd) {
+    EXPECT_EQ(read_all(), places);
     EXPECT_TRUE(known_whole());
-    const Result<Tree::Page> rest = page(reading, "0999");
-    EXPECT_EQ(rest->nodes.size(), 1500U);
-    EXPECT_TRUE(rest->last);
 }
 
-TEST_F(LongFolderTest, IsListedOnceForAllWhoReadIt) {
-    FolderReading reading, another;
-    ASSERT_TRUE(page(reading));
-    const auto since = reading.since;
-    EXPECT_TRUE(page(another));
-    EXPECT_EQ(another.since, since);
-    EXPECT_FALSE(another.rest);
-    reading.rest.reset();
-    // Somebody has to.
-    EXPECT_EQ(page(another, "0999")->nodes.size(), 1000U);
-    EXPECT_TRUE(another.rest);
-    EXPECT_EQ(page(another, "1999")->nodes.size(), 500U);
-}
-
-TEST_F(LongFolderTest, IsForgottenWithTheLastWhoReadsIt) {
-    {
-        FolderReading reading;
-        ASSERT_TRUE(page(reading));
-    }
-    put("0000a");
-    EXPECT_EQ(large.known(root_node, "0001", hour).value()->node->name, "0001");
+TEST_F(LongFolderTest, IsListedOnThoughNobodyReadsOn) {
     FolderReading reading;
-    EXPECT_EQ(page(reading)->nodes.at(1).name, "0000a");
+    ASSERT_TRUE(page(reading));
+    while (!known_whole()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    put("0000a");
+    // All that one reading is told is of one listing.
+    EXPECT_EQ(page(reading)->nodes.at(1).name, "0001");
+    EXPECT_EQ(page(reading)->nodes.size(), 2500U);
+}
+
+TEST_F(LongFolderTest, WhatWasKnownWholeBeforeDoesNotCountForWhoReadsAnew) {
+    EXPECT_EQ(read_all(), places);
+    for (const char* key : {"0000a", "1500a", "2499a"}) put(key);
+    EXPECT_TRUE(rig.client().delete_object(
+        {.bucket = store.bucket, .key = "2200", .version_id = {}, .if_match = {}}));
+    std::vector<std::string> now = places;
+    now.insert(now.end(), {"0000a", "1500a", "2499a"});
+    std::erase(now, "2200");
+    std::ranges::sort(now);
+    EXPECT_EQ(read_all(), now);
+}
+
+TEST_F(LongFolderTest, IsListedAnewWhenSomeOfItIsForgottenMeanwhile) {
+    for (int i = 0; i < 20; ++i) {
+        FolderReading reading;
+        const Result<Tree::Page> first = page(reading);
+        ASSERT_TRUE(first);
+        large.distrust(first->nodes.front().id);
+        const Result<Tree::Page> next = page(reading, "0500");
+        ASSERT_TRUE(next) << next.error().describe();
+        EXPECT_EQ(next->nodes.front().name, "0501");
+    }
+}
+
+TEST_F(LongFolderTest, WhoWantsSoManyNamesGetsThemWhileItIsListed) {
+    const Asking asking(large);
+    const auto id = large.begin_gathering(root_node, asking.asked(), freshness.now()).value();
+    ASSERT_TRUE(large.gather(root_node, id, {.children = {Child{.name = "0000"}}}));
+    EXPECT_EQ(long_listing.some(root_node, "", 3, {})->nodes.size(), 3U);
 }
 
 TEST_F(LongFolderTest, WhoIsInterruptedLeavesItToOthers) {
     net::Interrupt interrupt;
-    FolderReading reading, another;
-    ASSERT_TRUE(page(reading));
-    ASSERT_TRUE(page(another));
     interrupt.interrupt();
-    EXPECT_EQ(page(reading, "0999", {.interrupt = &interrupt}).error().code(), Code::cancelled);
-    EXPECT_EQ(page(another, "0999")->nodes.size(), 1000U);
+    FolderReading reading;
+    EXPECT_EQ(page(reading, "", {.interrupt = &interrupt}).error().code(), Code::cancelled);
+    EXPECT_TRUE(page(reading));
 }
 
-TEST_F(LongFolderTest, WhereTooManyListOnItIsListedToItsEnd) {
-    std::vector<FolderReading> readings(4);
-    for (std::size_t i = 0; i < readings.size(); ++i) {
-        const std::string name = fmt::format("f{}", i);
-        std::vector<std::string> keys;
-        for (int k = 0; k < 1001; ++k) keys.push_back(fmt::format("{}/{:04}", name, k));
-        put_all(keys);
-        const NodeId folder = long_listing.lookup(root_node, name, {})->id;
-        ASSERT_TRUE(long_listing.page(folder, "", 1, {}, readings[i]));
-        EXPECT_TRUE(readings[i].rest) << i;
-    }
+TEST_F(LongFolderTest, AfterStopItIsListedToItsEndByWhoReads) {
+    long_listing.stop();
     FolderReading reading;
-    EXPECT_EQ(page(reading)->nodes.size(), 2504U);
-    EXPECT_FALSE(reading.rest);
+    EXPECT_EQ(page(reading)->nodes.size(), 2500U);
 }
 
 TEST_F(ListingTest, WhoAsksIsAnsweredHoweverShortItsTimeToLive) {

@@ -194,9 +194,6 @@ Result<void> Mount::State::recover() {
 
 void Mount::State::drain() {
     const std::size_t left = drafts->drain();
-    if (left > 0)
-        environs.log.error("{} files are not in the store: weir mount --recover brings them there",
-                           left);
     const MutexLock lock(mutex);
     unsaved = left;
 }
@@ -215,6 +212,7 @@ Mount::~Mount() {
     }
     state_->follower->stop();
     state_->fetcher->stop();
+    state_->listing->stop();
     state_->attributes_ahead->stop();
     state_->drafts->stop();
     state_->small_files->stop();

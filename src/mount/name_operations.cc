@@ -5,7 +5,6 @@
 #include <chrono>
 #include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "mount/errno.h"
@@ -155,9 +154,9 @@ class FolderReply {
 
 // Positions: 1 and 2 are behind "." and "..", 3 + i behind the i-th name that was given out.
 // The names from `from` on, until the reply is full; `counted` are those that count as looked up.
-Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted,
-                  std::shared_ptr<ListingRest>& rest, fuse_ino_t node, off_t from, bool plus,
-                  OpenFolder& folder, FileSystem& file_system, const client::Call& call) {
+Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted, fuse_ino_t node, off_t from,
+                  bool plus, OpenFolder& folder, FileSystem& file_system,
+                  const client::Call& call) {
     const MutexLock lock(folder.mutex);
     for (off_t dot = from; dot < 2; ++dot) {
         fuse_entry_param entry{};
@@ -177,8 +176,11 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted,
     std::size_t next = given;
     using Taken = FileSystem::Taken;
     const auto take = [&](const Answered& answered) REQUIRES(folder.mutex) {
+        const std::size_t index = next - folder.forgotten;
         // A file of that name was told before the store told of the folder that hides it.
-        if (answered.node.folder() && std::ranges::binary_search(places, answered.node.name))
+        const auto here = places.begin() + static_cast<std::ptrdiff_t>(index);
+        if (answered.node.folder() &&
+            std::ranges::binary_search(places.begin(), here, answered.node.name))
             return Taken::skipped;
         fuse_entry_param entry = entry_of(answered);
         const bool known = answered.node.attributes_known || answered.node.draft != nullptr;
@@ -186,7 +188,6 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted,
         if (!reply.add(answered.node.name, entry, static_cast<off_t>(next) + 3))
             return Taken::no_room;
         std::string place = answered.node.place();
-        const std::size_t index = next - folder.forgotten;
         if (index < places.size() && places[index] != place) places.resize(index);
         if (index == places.size()) places.push_back(std::move(place));
         if (places.size() > places_max) {
@@ -198,29 +199,21 @@ Result<void> fill(FolderReply& reply, std::vector<NodeId>& counted,
         return Taken::taken;
     };
     const std::string after = given == 0 ? std::string() : places[given - folder.forgotten - 1];
-    const Result<void> read =
-        file_system.readdir(node, after, plus, reply.names_max(), take, call, folder.reading);
-    rest = std::exchange(folder.reading.rest, nullptr);
-    return read;
+    return file_system.readdir(node, after, plus, reply.names_max(), take, call, folder.reading);
 }
 
-// Once it is answered the folder may be closed, and gone: its lock is not held then. While the
-// reader looks at what he got, this thread lists on.
+// Once it is answered the folder may be closed, and gone: its lock is not held then.
 void read_folder(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t from, bool plus,
                  OpenFolder& folder) {
     Answers& answers = answers_of(request);
     Answering answering(answers.interrupts, request);
     FolderReply reply(request, size, plus);
     std::vector<NodeId> counted;
-    std::shared_ptr<ListingRest> rest;
-    const Result<void> filled = fill(reply, counted, rest, node, from, plus, folder,
-                                     *answers.file_system, answering.call());
+    const Result<void> filled =
+        fill(reply, counted, node, from, plus, folder, *answers.file_system, answering.call());
     answering.done();
     if (!filled) reply_error(request, filled.error());
-    if (filled && reply.send() == 0) {
-        if (rest) rest->list({.interrupt = &answers.interrupts.all()});
-        return;
-    }
+    if (filled && reply.send() == 0) return;
     for (const NodeId each : counted) answers.file_system->forget(each, 1);
 }
 

@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
 
-bool interrupted(const client::Call& call) {
-    return call.interrupt != nullptr && call.interrupt->interrupted();
-}
-
 }  // namespace
 
 struct Questions::Asking {
@@ -31,7 +27,7 @@ Result<void> Questions::ask(const Question& question, const client::Call& call,
             if (question.ahead) return {};
             asking = found->second;
             while (!asking->done) {
-                if (interrupted(call)) return fail(Code::cancelled);
+                if (call.interrupted()) return fail(Code::cancelled);
                 answered_.wait_for(mutex_, interrupt_poll);
             }
             if (asking->answer) return *asking->answer;

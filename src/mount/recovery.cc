@@ -126,7 +126,7 @@ Result<Recovery> recover_writes(const DraftGround& ground, const std::string& pr
         }
         if (!one.info->key.starts_with(prefix)) continue;
         Recovered recovered{.id = one.id, .key = one.info->key, .bytes = one.size_bytes};
-        if (call.interrupt != nullptr && call.interrupt->interrupted()) break;
+        if (call.interrupted()) break;
         const Result<void> done = bring(ground, recovered, call);
         if (done && recovered.unwanted) continue;
         if (!done) recovered.error = done.error();

@@ -123,7 +123,10 @@ void Tree::erase_idle(Node& node) {
     if (parent != nullptr && !node.info.unlinked) {
         Folder& in = *parent->folder;
         in.whole = {};
-        if (in.gathering && node.info.place() <= in.gathering->to) in.gathering.reset();
+        // Of what is newer than what was asked the answer will not tell.
+        if (in.gathering && (node.info.place() <= in.gathering->to ||
+                             std::max(node.changed, node.implied) > in.gathering->asked))
+            in.gathering.reset();
         in.children.erase(node.info);
     }
     nodes_.erase(node.info.id);
@@ -207,86 +210,109 @@ void Tree::put(Node& folder, Child child, std::vector<Replaced>& replaced) {
     make(folder, std::move(child));
 }
 
-Result<Tree::GatheringId> Tree::begin_gathering(NodeId folder, Freshness::Stamp stamp) {
+Result<Tree::GatheringId> Tree::begin_gathering(NodeId folder, Moment asked,
+                                                Freshness::Stamp stamp) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
-    node->folder->gathering = Folder::Gathering{.id = ++gatherings_, .stamp = stamp};
+    node->folder->gathering =
+        Folder::Gathering{.id = ++gatherings_, .asked = asked, .stamp = stamp};
     return gatherings_;
 }
 
 void Tree::end_gathering(NodeId folder, GatheringId gathering) {
     const MutexLock lock(mutex_);
     Node* node = get(folder);
-    if (node == nullptr) return;
+    if (node == nullptr || !node->folder) return;
     auto& at = node->folder->gathering;
     if (at && at->id == gathering) at.reset();
 }
 
-// Names up to `to` that are not among those that were listed are gone, unless they are newer.
-void Tree::remove_unlisted(Node& folder, const Part& part, const std::string& to, Moment asked,
-                           std::vector<Replaced>& replaced) {
+void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replaced>& replaced) {
     Folder& in = *folder.folder;
+    Folder::Gathering& gathering = *in.gathering;
+    const auto removed = in.removed.find(child.name);
+    const bool since = removed != in.removed.end() && removed->second.at > gathering.asked;
+    if (since && removed->second.certain) return;
+    const Node* known = child_of(in, child.name);
+    if (known != nullptr && known->changed > gathering.asked) return;
+    const bool of_folder = child.attributes.kind == Kind::folder;
+    if (known != nullptr && known->info.folder() && !of_folder && !last &&
+        known->stamp.asked != gathering.stamp.asked) {
+        // It may be listed later, and hides the file as before.
+        gathering.beside_folders.insert(std::move(child.name));
+        return;
+    }
+    const std::string name = child.name;
+    put(folder, std::move(child), replaced);
+    Node& put_there = *child_of(in, name);
+    if (since) {
+        put_there.doubted = removed->second.at;
+        gathering.doubtful = true;
+    } else if (put_there.doubted <= gathering.asked) {
+        put_there.doubted = 0;
+        put_there.stamp = gathering.stamp;
+    }
+}
+
+// Names up to `to` that were not listed, in this part or before, are gone, unless they are newer.
+bool Tree::remove_unlisted(Node& folder, const std::set<std::string>& listed, const std::string& to,
+                           bool last, std::vector<Replaced>& replaced) {
+    Folder& in = *folder.folder;
+    Folder::Gathering& gathering = *in.gathering;
     const auto& places = in.children.places();
-    auto at = places.upper_bound(in.gathering->to);
-    const auto end = part.last ? places.end() : places.upper_bound(to);
-    std::set<std::string_view> listed;
-    if (at != end)
-        for (const Child& child : part.children) listed.insert(child.name);
+    const auto end = last ? places.end() : places.upper_bound(to);
     std::vector<Node*> gone;
-    for (; at != end; ++at) {
+    for (auto at = places.upper_bound(gathering.to); at != end; ++at) {
         Node* child = get(at->second);
-        if (child->doubted > asked)
-            in.gathering->doubtful = true;
+        if (child->stamp.asked == gathering.stamp.asked) continue;
+        if (child->doubted > gathering.asked)
+            gathering.doubtful = true;
         else
             child->doubted = 0;
         const Moment known = std::max(child->changed, child->implied);
-        if (!listed.contains(child->info.name) && known <= asked && !child->info.draft)
+        if (!listed.contains(child->info.name) && known <= gathering.asked && !child->info.draft)
             gone.push_back(child);
     }
+    bool all_known = true;
     for (Node* child : gone) {
+        if (gathering.beside_folders.contains(child->info.name)) all_known = false;
         replaced.push_back(
             {.folder = folder.info.id, .name = child->info.name, .old_node = child->info.id});
         unname(*child);
     }
+    return all_known;
 }
 
 Result<std::optional<std::vector<Tree::Replaced>>> Tree::gather(NodeId folder,
-                                                                GatheringId gathering, Part part,
-                                                                Moment asked) {
+                                                                GatheringId gathering, Part part) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     Folder& in = *node->folder;
     if (!in.gathering || in.gathering->id != gathering) return std::nullopt;
-    std::string to = in.gathering->to;
-    for (const Child& child : part.children) to = std::max(to, child.place());
-    std::vector<Replaced> replaced;
-    remove_unlisted(*node, part, to, asked, replaced);
-    for (Child& child : part.children) {
-        const auto removed = in.removed.find(child.name);
-        const bool since = removed != in.removed.end() && removed->second.at > asked;
-        if (since && removed->second.certain) continue;
-        const Node* known = child_of(in, child.name);
-        if (known != nullptr && known->changed > asked) continue;
-        const std::string name = child.name;
-        put(*node, std::move(child), replaced);
-        Node& put_there = *child_of(in, name);
-        if (since) {
-            put_there.doubted = removed->second.at;
-            in.gathering->doubtful = true;
-        } else if (put_there.doubted <= asked) {
-            put_there.stamp = in.gathering->stamp;
-        }
+    if (in.gathering->asked < in.moved || within_moving(*node)) {
+        in.gathering.reset();
+        return std::nullopt;
     }
+    std::string to = in.gathering->to;
+    std::set<std::string> listed;
+    for (const Child& child : part.children) {
+        to = std::max(to, child.name);
+        if (!in.children.empty()) listed.insert(child.name);
+    }
+    std::vector<Replaced> replaced;
+    for (Child& child : part.children) gather_child(*node, std::move(child), part.last, replaced);
+    const bool all_known = remove_unlisted(*node, listed, to, part.last, replaced);
     in.gathering->to = std::move(to);
-    if (part.last) {
+    if (part.last && all_known) {
         in.whole = in.gathering->stamp;
         in.doubtful = in.gathering->doubtful;
         in.absent.clear();
-        in.gathering.reset();
     }
+    if (part.last || !all_known) in.gathering.reset();
     make_room(node);
+    if (!all_known) return std::nullopt;
     return replaced;
 }
 
@@ -324,6 +350,7 @@ Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_vi
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     std::vector<Replaced> replaced;
+    if (asked < node->folder->moved || (!child && within_moving(*node))) return replaced;
     fill(*node, name, std::move(child), asked, stamp, replaced);
     make_room(node);
     return replaced;

@@ -4,8 +4,8 @@
 // the name gets a new node, and whoever has the old one open keeps what he opened. One's own writes
 // keep the node.
 //
-// A node stays while the kernel counts lookups of it, while a folder that is kept whole names it,
-// or while its name is needed for one beneath it.
+// A node stays while the kernel counts lookups of it, while a folder that is kept whole, or is
+// being gathered, names it, or while its name is needed for one beneath it.
 //
 // Owned by Mount, outlives all that is built on it; safe from any thread. One lock, never held
 // while anything is waited for. Failure: stale for an id that is gone, not_a_folder.
@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -109,18 +110,19 @@ class Tree {
     // newer than that. Every begin_asking() has its end_asking().
     Moment begin_asking() EXCLUDES(mutex_);
     void end_asking() EXCLUDES(mutex_);
-    // The answer: all of the folder, part after part in the order of places, each up to its last
-    // child, the last up to the end. The folder is known whole then, as of `stamp`. nullopt: the
-    // gathering does not count any more, as some of it was forgotten or another has begun. What
-    // they replaced is for the kernel.
+    // The answer: all of the folder, part after part in the order of places, or of names. What is
+    // there up to the name of the last child is known then, and in the end the folder is known
+    // whole, as of `stamp`. nullopt: the gathering does not count any more, as some of it was
+    // forgotten, the folder is moved, or another has begun. What they replaced is for the kernel.
     using GatheringId = std::uint64_t;
-    Result<GatheringId> begin_gathering(NodeId folder, Freshness::Stamp stamp) EXCLUDES(mutex_);
+    Result<GatheringId> begin_gathering(NodeId folder, Moment asked, Freshness::Stamp stamp)
+        EXCLUDES(mutex_);
     struct Part {
         std::vector<Child> children = {};
         bool last = false;
     };
     Result<std::optional<std::vector<Replaced>>> gather(NodeId folder, GatheringId gathering,
-                                                        Part part, Moment asked) EXCLUDES(mutex_);
+                                                        Part part) EXCLUDES(mutex_);
     void end_gathering(NodeId folder, GatheringId gathering) EXCLUDES(mutex_);
     // The answer about one name of it (nullopt: there is none).
     Result<std::vector<Replaced>> fill_one(NodeId folder, std::string_view name,
@@ -167,6 +169,9 @@ class Tree {
                         std::string_view to_name) EXCLUDES(mutex_);
     // Around a rename in the store, which the journal may tell of before it has returned.
     void set_moving(NodeId id, bool moving) EXCLUDES(mutex_);
+    // Whether that goes on with it, or with a folder that it is in: what is asked by its path may
+    // not be there any more.
+    bool moving(NodeId id) const EXCLUDES(mutex_);
     // What the store has under the node's name is to be asked again. For the kernel: what to
     // forget.
     std::vector<Replaced> distrust(NodeId id) EXCLUDES(mutex_);
@@ -203,8 +208,14 @@ class Tree {
     void put(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     // The node of that name; null: there is none.
     Node* child_of(const Folder& folder, std::string_view name) const REQUIRES(mutex_);
-    void remove_unlisted(Node& folder, const Part& part, const std::string& to, Moment asked,
-                         std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    bool within_moving(const Node& node) const REQUIRES(mutex_);
+    // With all that is beneath it: what was asked by the paths before does not count.
+    void note_moved(Node& folder) REQUIRES(mutex_);
+    void gather_child(Node& folder, Child child, bool last, std::vector<Replaced>& replaced)
+        REQUIRES(mutex_);
+    // False: a file that was left out for one of these has to be asked for.
+    bool remove_unlisted(Node& folder, const std::set<std::string>& listed, const std::string& to,
+                         bool last, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node* but) REQUIRES(mutex_);

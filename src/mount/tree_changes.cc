@@ -330,7 +330,10 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
     if (!told_already) await_own(*node, node->info.version.etag);
     to->folder->children.insert(node->info);
     to->folder->absent.erase(node->info.name);
-    if (node->folder) node->folder->removed.clear();
+    if (node->folder) {
+        node->folder->removed.clear();
+        note_moved(*node);
+    }
     // The old name may be somebody's by now: who looks for it asks.
     if (node->told_moving) from->folder->forget_whole();
     return {};
@@ -342,6 +345,26 @@ void Tree::set_moving(NodeId id, bool moving) {
     if (node == nullptr) return;
     node->moving = moving;
     node->told_moving = false;
+}
+
+bool Tree::within_moving(const Node& node) const {
+    for (const Node* at = &node; at != nullptr && at->info.id != root_node;
+         at = get(at->info.parent))
+        if (at->moving) return true;
+    return false;
+}
+
+bool Tree::moving(NodeId id) const {
+    const MutexLock lock(mutex_);
+    const Node* node = get(id);
+    return node != nullptr && within_moving(*node);
+}
+
+void Tree::note_moved(Node& folder) {
+    folder.folder->moved = moment_;
+    folder.folder->absent.clear();
+    for (const auto& [place, id] : folder.folder->children.places())
+        if (Node* child = get(id); child->folder) note_moved(*child);
 }
 
 std::vector<Tree::Replaced> Tree::distrust(NodeId id) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,11 +49,15 @@ struct Tree::Folder {
     // All of it is being asked, in the order of places.
     struct Gathering {
         GatheringId id = 0;
+        Moment asked = 0;
         Freshness::Stamp stamp = {};
         std::string to = {};    // what is there up to this place is known
         bool doubtful = false;  // as below
+        // Files that were listed where a folder of that name is known, which comes behind them.
+        std::set<std::string> beside_folders = {};
     };
     std::optional<Gathering> gathering = {};
+    Moment moved = 0;  // to another path
     // Names that are known not to be there though the folder is not known whole.
     std::map<std::string, Freshness::Stamp, std::less<>> absent = {};
     // The kernel may believe of some name that it is not there.

@@ -12,9 +12,9 @@ namespace weir::mount {
 inline Result<std::vector<Tree::Replaced>> fill_whole(Tree& tree, NodeId folder,
                                                       std::vector<Child> children,
                                                       Tree::Moment asked, Freshness::Stamp stamp) {
-    TRY(const Tree::GatheringId gathering, tree.begin_gathering(folder, stamp));
+    TRY(const Tree::GatheringId gathering, tree.begin_gathering(folder, asked, stamp));
     TRY(auto replaced,
-        tree.gather(folder, gathering, {.children = std::move(children), .last = true}, asked));
+        tree.gather(folder, gathering, {.children = std::move(children), .last = true}));
     CHECK(replaced.has_value());
     return *std::move(replaced);
 }

@@ -47,6 +47,28 @@ def test_what_comes_late_is_waited_for(s3, bucket, mount, proxy):
     assert told == names
 
 
+def test_a_folder_is_renamed_while_it_is_listed(s3, bucket, mount):
+    names = [f"n{number:04}" for number in range(2500)]
+    put_all(s3, bucket, [f"d/f/{name}" for name in names])
+    root = mount(bucket).folder
+    for number in range(10):
+        with os.scandir(root / f"d{number or ''}/f") as entries:
+            assert next(entries).name == "n0000"
+        os.rename(root / f"d{number or ''}", root / f"d{number + 1}")
+        assert os.listdir(root / f"d{number + 1}/f") == names
+
+
+def test_a_file_that_became_a_folder_is_told_to_who_reads_again(s3, bucket, mount):
+    put_all(s3, bucket, ["f/a", "f/n", "f/z"])
+    folder = os.open(mount(bucket).folder / "f", os.O_RDONLY | os.O_DIRECTORY)
+    assert os.listdir(folder) == ["a", "n", "z"]
+    s3.delete_object(Bucket=bucket, Key="f/n")
+    put_all(s3, bucket, ["f/n/x"])
+    eventually(lambda: stat.S_ISDIR(os.stat("n", dir_fd=folder).st_mode))
+    assert os.listdir(folder) == ["a", "n", "z"]
+    os.close(folder)
+
+
 def test_what_stays_is_told_exactly_once_whatever_else_changes(s3, bucket, mount):
     """Each folder is read by several for the first time, while others change it."""
     print(f"seed {SEED}")
