@@ -129,6 +129,8 @@ struct Page {
 // listing reads, and the journal, which is written once, read in order and trimmed from its start.
 inline constexpr char bulk_prefix = 'd';
 inline constexpr char journal_prefix = 'j';
+// Few rows, of buckets and their fences, that nearly every request reads and hardly any writes.
+inline constexpr std::string_view hot_prefixes = "Be";
 std::string journal_key(Sequence sequence);
 Sequence journal_sequence(std::string_view key);
 

@@ -161,6 +161,76 @@ TEST(RocksDbEngine, GoesOnByItselfWhenItsLogCanBeWrittenAgain) {
 }
 
 // Readers wait while the database is opened anew, those that are inside already do not.
+// Rows that are held in memory: whoever reads after a commit was acknowledged reads what it wrote.
+TEST(RocksDbEngine, HotRowsAreNeverOlderThanWhatWasAcknowledged) {
+    const TemporaryFolder folder;
+    const auto engine = open(folder.path());
+    const PartitionId partition(7);
+    ASSERT_TRUE(engine->create_partition(partition));
+    const auto write = [&](int value) {
+        Batch batch;
+        batch.put("e", std::to_string(value));
+        return commit_and_wait(*engine, partition, std::move(batch)).has_value();
+    };
+    ASSERT_TRUE(write(0));
+    std::atomic<int> acknowledged = 0;
+    std::atomic<bool> stop = false;
+    std::atomic<int> held = 0;
+    std::vector<std::jthread> readers;
+    for (int reader = 0; reader < 4; ++reader)
+        readers.emplace_back([&] {
+            while (!stop) {
+                const int at_least = acknowledged;
+                const auto row = engine->try_get(partition, "e");
+                ASSERT_TRUE(row && *row);
+                ASSERT_GE(std::stoi(**row), at_least);
+                if (at_least == acknowledged) ++held;
+            }
+        });
+    for (int value = 1; value <= 500; ++value) {
+        const int before = held;
+        ASSERT_TRUE(write(value));
+        acknowledged = value;
+        while (held < before + 4) std::this_thread::yield();
+    }
+    stop = true;
+    readers.clear();
+    ASSERT_TRUE(engine->drop_partition(partition));
+    EXPECT_FALSE(engine->try_get(partition, "e").value());
+    ASSERT_TRUE(engine->create_partition(partition));
+    EXPECT_FALSE(engine->try_get(partition, "e").value());
+    ASSERT_TRUE(write(1000));
+    EXPECT_EQ(engine->try_get(partition, "e").value(), "1000");
+    Batch batch;
+    batch.remove("e");
+    ASSERT_TRUE(commit_and_wait(*engine, partition, std::move(batch)));
+    EXPECT_FALSE(engine->try_get(partition, "e").value());
+}
+
+// What RocksDB's own cache lacks, and the kernel's page cache holds, is no reason to wait.
+TEST(RocksDbEngine, ReadsFromThePageCacheWithoutWaiting) {
+    const TemporaryFolder folder;
+    const PartitionId partition(7);
+    constexpr int rows = 5000;
+    {
+        const auto engine = open(folder.path());
+        ASSERT_TRUE(engine->create_partition(partition));
+        Batch batch;
+        for (int i = 0; i < rows; ++i) batch.put("o" + std::to_string(i), random_bytes(100));
+        ASSERT_TRUE(commit_and_wait(*engine, partition, std::move(batch)));
+    }
+    // Into tables; then anew, with nothing in RocksDB's cache.
+    {
+        const auto engine = open(folder.path());
+    }
+    const auto engine = open(folder.path());
+    ASSERT_TRUE(engine->get(partition, "o1"));  // opens the table
+    int at_once = 0;
+    for (int i = 0; i < rows; ++i)
+        at_once += engine->try_get(partition, "o" + std::to_string(i)).has_value();
+    EXPECT_EQ(at_once, rows);
+}
+
 TEST(RocksDbEngine, IsReadAllTheWhileItRecovers) {
     TemporaryFolder folder;
     const PartitionId partition(9);

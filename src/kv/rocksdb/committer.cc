@@ -37,8 +37,8 @@ std::string be64(std::uint64_t value) {
 
 }  // namespace
 
-Committer::Committer(Current& current, const Limits& limits, Log& log)
-    : current_(current), limits_(limits), log_(log) {}
+Committer::Committer(Current& current, HotRows& hot_rows, const Limits& limits, Log& log)
+    : current_(current), hot_rows_(hot_rows), limits_(limits), log_(log) {}
 
 Result<void> Committer::start() {
     database_ = &current_.own();
@@ -95,7 +95,10 @@ void Committer::pause() {
 Result<void> Committer::recover() {
     if (!database_->stopped()) return {};
     if (std::chrono::steady_clock::now() < try_again_ && cause_) return fail(*cause_);
+    // A write that failed may show itself now.
+    hot_rows_.writing();
     Result<void> opened = current_.reopen();
+    hot_rows_.written();
     database_ = &current_.own();
     recent_.forget();
     if (opened) {
@@ -196,7 +199,11 @@ void Committer::commit_group(std::vector<Job> group) {
         add_all(group, writes, outcomes);
     }
     if (writes.Count() > 0) {
-        if (Result<void> written = write(writes); !written) {
+        const bool hot = std::ranges::any_of(group, concerns_hot_rows);
+        if (hot) hot_rows_.writing();
+        const Result<void> written = write(writes);
+        if (hot) hot_rows_.written();
+        if (!written) {
             for (Result<Committed>& outcome : outcomes)
                 if (outcome) outcome = fail(written.error());
         } else {
@@ -322,6 +329,12 @@ Result<Committed> Committer::add(const Job& job, ::rocksdb::WriteBatch& writes, 
                    full_key(job.partition, journal_key(last_sequence_)), entry);
     }
     return committed;
+}
+
+bool Committer::concerns_hot_rows(const Job& job) {
+    return job.kind == Kind::drop_partition ||
+           std::ranges::any_of(job.batch.puts, HotRows::covers, &Row::key) ||
+           std::ranges::any_of(job.batch.removes, HotRows::covers);
 }
 
 Result<void> Committer::write(::rocksdb::WriteBatch& writes) {

@@ -28,13 +28,14 @@
 #include "kv/engine.h"
 #include "kv/journal_watches.h"
 #include "kv/rocksdb/current.h"
+#include "kv/rocksdb/hot_rows.h"
 #include "kv/rocksdb/recent_writes.h"
 
 namespace weir::kv::rocksdb {
 
 class Committer {
   public:
-    Committer(Current& current, const Limits& limits, Log& log);
+    Committer(Current& current, HotRows& hot_rows, const Limits& limits, Log& log);
     ~Committer() { stop(); }
 
     // Reads the partitions and the last sequence, then starts the thread.
@@ -78,6 +79,7 @@ class Committer {
     Result<bool> holds(const Job& job, const RangeCondition& condition,
                        const Overlay& overlay) const;
     Result<bool> all_hold(const Job& job, const Overlay& overlay) const;
+    static bool concerns_hot_rows(const Job& job);
     Result<void> write(::rocksdb::WriteBatch& writes);
     Result<void> load();
     Result<void> prove();
@@ -85,6 +87,7 @@ class Committer {
     void pause();
 
     Current& current_;
+    HotRows& hot_rows_;
     const Limits& limits_;
     Log& log_;
     JournalWatches watches_;

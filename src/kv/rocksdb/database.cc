@@ -7,6 +7,7 @@
 #include <rocksdb/table.h>
 
 #include <array>
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 
@@ -38,10 +39,10 @@ constexpr std::uint64_t blob_value_bytes_min = 2 * KiB;
     // cache, and one that is not in it would be read whole for each row.
     table.index_type = ::rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
     table.partition_filters = true;
-    table.metadata_block_size = 8 * KiB;
+    table.metadata_block_size = 4 * KiB;
     table.pin_top_level_index_and_filter = true;
     table.format_version = 5;
-    table.block_size = 8 * KiB;
+    table.block_size = 4 * KiB;
     ::rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
     options.write_buffer_size = write_buffer_bytes;
@@ -243,13 +244,15 @@ Database::~Database() {
 Result<std::optional<std::string>> Database::get(PartitionId partition, std::string_view key,
                                                  bool from_memory) const {
     ::rocksdb::ReadOptions read;
-    if (from_memory) read.read_tier = ::rocksdb::kBlockCacheTier;
+    // cached_reads.h takes any timeout for none.
+    if (from_memory) read.io_timeout = std::chrono::microseconds(1);
     ::rocksdb::PinnableSlice value;
     const ::rocksdb::Status status =
         db_->Get(read, family(key.empty() ? '\0' : key.front()), full_key(partition, key), &value);
     if (status.ok()) return std::string(value.data(), value.size());
     if (status.IsNotFound()) return std::nullopt;
-    if (status.IsIncomplete()) return fail(Code::would_block);
+    if (from_memory && (status.IsTimedOut() || status.IsIncomplete()))
+        return fail(Code::would_block);
     return fail(to_error(status, "reading a row"));
 }
 

@@ -5,6 +5,7 @@
 // Keys are the partition's id, 8 bytes big-endian, and the row's key. Safe from any thread.
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/listener.h>
 
 #include <atomic>
@@ -15,6 +16,7 @@
 
 #include "base/limits.h"
 #include "kv/engine.h"
+#include "kv/rocksdb/cached_reads.h"
 #include "kv/rocksdb/durable_names.h"
 #include "kv/rocksdb/engine.h"
 
@@ -77,7 +79,9 @@ class Database {
     ::rocksdb::Status open(const Options& options, const Limits& limits, Log& log,
                            ::rocksdb::WALRecoveryMode recovery, bool to_read = false);
 
-    const std::unique_ptr<::rocksdb::Env> env_ = durable_names_env();
+    // Outlives the database.
+    const std::unique_ptr<::rocksdb::Env> env_ = ::rocksdb::NewCompositeEnv(
+        with_cached_reads(with_durable_names(::rocksdb::FileSystem::Default())));
     const std::shared_ptr<Health> health_;
     std::shared_ptr<::rocksdb::Cache> block_cache_;
     std::unique_ptr<::rocksdb::DB> db_;

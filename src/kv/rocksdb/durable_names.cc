@@ -1,13 +1,13 @@
 #include "kv/rocksdb/durable_names.h"
 
-#include <rocksdb/file_system.h>
+#include <utility>
 
 namespace weir::kv::rocksdb {
 namespace {
 
 class DurableNames final : public ::rocksdb::FileSystemWrapper {
   public:
-    DurableNames() : FileSystemWrapper(::rocksdb::FileSystem::Default()) {}
+    using FileSystemWrapper::FileSystemWrapper;
 
     const char* Name() const override { return "WeirDurableNames"; }
 
@@ -34,8 +34,9 @@ class DurableNames final : public ::rocksdb::FileSystemWrapper {
 
 }  // namespace
 
-std::unique_ptr<::rocksdb::Env> durable_names_env() {
-    return ::rocksdb::NewCompositeEnv(std::make_shared<DurableNames>());
+std::shared_ptr<::rocksdb::FileSystem> with_durable_names(
+    std::shared_ptr<::rocksdb::FileSystem> base) {
+    return std::make_shared<DurableNames>(std::move(base));
 }
 
 }  // namespace weir::kv::rocksdb

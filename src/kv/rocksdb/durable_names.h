@@ -7,13 +7,13 @@
 //
 // Private to kv/rocksdb; safe from any thread.
 
-#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 
 #include <memory>
 
 namespace weir::kv::rocksdb {
 
-// Outlives every database that uses it.
-std::unique_ptr<::rocksdb::Env> durable_names_env();
+std::shared_ptr<::rocksdb::FileSystem> with_durable_names(
+    std::shared_ptr<::rocksdb::FileSystem> base);
 
 }  // namespace weir::kv::rocksdb

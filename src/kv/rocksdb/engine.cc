@@ -17,10 +17,13 @@ namespace weir::kv::rocksdb {
 class Engine::Implementation {
   public:
     Implementation(const Options& options, const Limits& limits_in, Log& log)
-        : limits(limits_in), current(options, limits, log), committer(current, limits, log) {}
+        : limits(limits_in),
+          current(options, limits, log),
+          committer(current, hot_rows, limits, log) {}
 
     const Limits limits;
     Current current;
+    HotRows hot_rows;
     Committer committer;
 };
 
@@ -74,8 +77,18 @@ Result<void> Engine::drop_partition(PartitionId partition) {
 }
 
 Result<std::optional<std::string>> Engine::try_get(PartitionId partition, std::string_view key) {
+    if (!HotRows::covers(key)) {
+        TRY(const Current::Use database, implementation_->current.try_use());
+        return database->get(partition, key, true);
+    }
+    HotRows& hot_rows = implementation_->hot_rows;
+    std::string full = full_key(partition, key);
+    if (std::optional<std::string> held = hot_rows.find(full)) return held;
+    const HotRows::Epoch epoch = hot_rows.epoch();
     TRY(const Current::Use database, implementation_->current.try_use());
-    return database->get(partition, key, true);
+    TRY(std::optional<std::string> value, database->get(partition, key, true));
+    if (value) hot_rows.hold(std::move(full), *value, epoch);
+    return value;
 }
 
 Result<std::optional<std::string>> Engine::get(PartitionId partition, std::string_view key) {
