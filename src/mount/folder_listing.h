@@ -20,9 +20,8 @@ namespace weir::mount {
 
 class FolderListing {
   public:
-    // `path` is the folder's.
     FolderListing(const Store& store, Tree& tree, const Freshness& freshness,
-                  const AttributeDefaults& defaults, NodeId folder, const std::string& path);
+                  const AttributeDefaults& defaults, NodeId folder);
     ~FolderListing();
     FolderListing(const FolderListing&) = delete;
     FolderListing& operator=(const FolderListing&) = delete;
@@ -41,14 +40,15 @@ class FolderListing {
     // Not again once it has reached anything but a part.
     Result<Step> next(const client::Call& call);
 
-    // What was asked then or later is in the answer.
-    Freshness::Clock::time_point asked() const { return stamp_.asked; }
+    // What was there then, or came later, is in the answer.
+    const Freshness::Stamp& stamp() const { return stamp_; }
     // What is there up to this place is known.
     const std::string& to() const { return to_; }
     std::size_t pages() const { return pages_; }
-    const std::vector<std::string>& hidden() const { return names_.hidden(); }
+    const std::vector<std::string>& hidden() const { return names_->hidden(); }
 
   private:
+    Result<void> begin();
     void describe_folder(bool last);
 
     const Store& store_;
@@ -59,7 +59,7 @@ class FolderListing {
     const Freshness::Stamp stamp_;
     std::optional<Tree::GatheringId> gathering_ = {};
     PageRequest request_;
-    FolderNames names_;
+    std::optional<FolderNames> names_ = {};  // once it has begun
     std::size_t listed_ = 0;
     std::size_t pages_ = 0;
     bool described_ = false;

@@ -70,10 +70,10 @@ Result<ListedPage> Listing::next_page(const PageRequest& request, const client::
 }
 
 struct Listing::UnderWay {
-    UnderWay(const Listing& listing_in, NodeId folder_in, const std::string& path)
+    UnderWay(const Listing& listing_in, NodeId folder_in)
         : folder(folder_in),
           listing(listing_in.store_, listing_in.tree_, listing_in.freshness_, listing_in.defaults_,
-                  folder_in, path) {}
+                  folder_in) {}
 
     const NodeId folder;
     FolderListing listing;  // of the thread whose turn it is
@@ -84,13 +84,15 @@ struct Listing::UnderWay {
     std::optional<Result<void>> outcome = {};
 };
 
-Result<std::shared_ptr<Listing::UnderWay>> Listing::under_way(NodeId folder) {
-    TRY(const std::string path, tree_.path(folder));
+std::shared_ptr<Listing::UnderWay> Listing::under_way(NodeId folder) {
     const MutexLock lock(mutex_);
-    if (const auto found = under_way_.find(folder); found != under_way_.end())
-        if (auto joined = found->second.lock()) return joined;
+    if (const auto found = under_way_.find(folder); found != under_way_.end()) {
+        auto joined = found->second.lock();
+        const auto generation = freshness_.now().generation;
+        if (joined && joined->listing.stamp().generation == generation) return joined;
+    }
     std::erase_if(under_way_, [](const auto& each) { return each.second.expired(); });
-    auto begun = std::make_shared<UnderWay>(*this, folder, path);
+    auto begun = std::make_shared<UnderWay>(*this, folder);
     under_way_[folder] = begun;
     return begun;
 }
@@ -175,17 +177,17 @@ void Listing::stop() {
 
 Result<Freshness::Clock::time_point> Listing::ask(NodeId folder, bool whole,
                                                   const client::Call& call) {
-    TRY(const auto listing, under_way(folder));
+    const auto listing = under_way(folder);
     TRY_VOID(list_on(*listing, whole ? After() : After(""), call));
-    return listing->listing.asked();
+    return listing->listing.stamp().asked;
 }
 
 Result<Freshness::Clock::time_point> Listing::ask_more(NodeId folder, After after,
                                                        const client::Call& call) {
-    TRY(const auto listing, under_way(folder));
+    const auto listing = under_way(folder);
     TRY_VOID(list_on(*listing, after, call));
     if (after && !list_behind(listing)) TRY_VOID(list_on(*listing, After(), call));
-    return listing->listing.asked();
+    return listing->listing.stamp().asked;
 }
 
 // The pages of a prefix until one holds something.
@@ -204,9 +206,9 @@ Result<bool> Listing::ask_any(const std::string& prefix, FolderNames& names,
 
 // A folder of that name wins over a file.
 Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client::Call& call) {
+    const Asking asking(tree_);
     TRY(const std::string path, tree_.path(folder));
     const std::string key = store_.folder_key(path) + std::string(name);
-    const Asking asking(tree_);
     const Freshness::Stamp stamp = freshness_.now();
     std::optional<Child> child;
     // All that is beneath it may have been deleted, or be younger than the moment.
@@ -230,7 +232,7 @@ Result<void> Listing::ask_one(NodeId folder, std::string_view name, const client
 Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const client::Call& call,
                                  Looking looking) {
     if (name.size() > name_bytes_max) return fail(Code::key_too_long);
-    // Twice at most: a listing that is made doubtful while it is taken is followed by asking for
+    // A few times: a listing that is made doubtful while it is taken is followed by asking for
     // the name alone, whose answer counts at once.
     for (unsigned attempt = 0; attempt < 3; ++attempt) {
         TRY(const auto known, tree_.known(folder, name, freshness_));
@@ -268,12 +270,7 @@ Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::siz
             continue;
         }
         if (extent(folder) == Extent::pages) return read_on(folder, from, names_max, call, reading);
-        if (call.interrupted()) return fail(Code::cancelled);
-        if (tree_.moving(folder)) {
-            // In a moment its path is another one.
-            std::this_thread::sleep_for(interrupt_poll);
-            continue;
-        }
+        TRY_VOID(await_path(folder, call));
         // What was forgotten while it was listed is listed to its end first.
         const After until = attempt++ == 0 ? After(from) : After();
         TRY(const auto asked, ask_more(folder, until, call));
@@ -318,9 +315,31 @@ Result<Tree::Page> Listing::read_on(NodeId folder, std::string_view after, std::
         .stamp = listed->stamp};
 }
 
+// While it is moved the path that it has is another one in a moment.
+Result<void> Listing::await_path(NodeId folder, const client::Call& call) {
+    while (tree_.moving(folder)) {
+        if (call.interrupted()) return fail(Code::cancelled);
+        std::this_thread::sleep_for(interrupt_poll);
+    }
+    return {};
+}
+
 Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::size_t names_max,
                                  const client::Call& call) {
-    TRY(const std::string path, tree_.path(folder));
+    while (true) {
+        TRY_VOID(await_path(folder, call));
+        TRY(const std::string path, tree_.path(folder));
+        TRY(Tree::Page page, list_path(folder, path, after, names_max, call));
+        // Moved meanwhile, it was asked for where it is not.
+        const Result<std::string> now = tree_.path(folder);
+        if (!tree_.moving(folder) && now && *now == path) return page;
+        if (call.interrupted()) return fail(Code::cancelled);
+    }
+}
+
+Result<Tree::Page> Listing::list_path(NodeId folder, const std::string& path,
+                                      std::string_view after, std::size_t names_max,
+                                      const client::Call& call) {
     const std::string prefix = store_.folder_key(path);
     const Asking asking(tree_);
     const Freshness::Stamp stamp = freshness_.now();
@@ -376,8 +395,8 @@ Result<void> Listing::learn_attributes(NodeId id, const client::Call& call) {
 }
 
 Result<NodeInfo> Listing::ask_attributes(NodeInfo node, const client::Call& call) {
-    TRY(const std::string path, tree_.path(node.id));
     const Asking asking(tree_);
+    TRY(const std::string path, tree_.path(node.id));
     const Result<client::ObjectInfo> object = store_.client.head_object(
         {.bucket = store_.bucket,
          .key = node.folder() ? store_.folder_key(path) : store_.key(path),

@@ -47,7 +47,7 @@ struct FolderReading {
 };
 
 // Folders whose rest is listed while nobody waits for it, and such that wait for that.
-inline constexpr std::size_t listings_behind_max = 4, listings_behind_queue_max = 64;
+inline constexpr std::size_t listings_behind_max = 4, listings_behind_queue_max = 4;
 
 class Listing {
   public:
@@ -96,7 +96,7 @@ class Listing {
     // All of a folder while it is being listed. Whoever waits for more of it asks, one at a time,
     // and the pool while nobody does.
     struct UnderWay;
-    Result<std::shared_ptr<UnderWay>> under_way(NodeId folder) EXCLUDES(mutex_);
+    std::shared_ptr<UnderWay> under_way(NodeId folder) EXCLUDES(mutex_);
     // Until more than `after` is known; nullopt: to its end.
     using After = std::optional<std::string_view>;
     Result<void> list_on(UnderWay& under_way, After after, const client::Call& call)
@@ -120,6 +120,9 @@ class Listing {
     // The page that begins behind a place, from the store.
     Result<Tree::Page> list(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call);
+    Result<Tree::Page> list_path(NodeId folder, const std::string& path, std::string_view after,
+                                 std::size_t names_max, const client::Call& call);
+    Result<void> await_path(NodeId folder, const client::Call& call);
     Result<NodeInfo> with_attributes(NodeInfo node, bool ahead, const client::Call& call);
     // Of the node alone.
     Result<NodeInfo> ask_attributes(NodeInfo node, const client::Call& call);

@@ -233,15 +233,16 @@ void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replac
     Folder::Gathering& gathering = *in.gathering;
     const auto removed = in.removed.find(child.name);
     const bool since = removed != in.removed.end() && removed->second.at > gathering.asked;
-    if (since && removed->second.certain) return;
+    if (since && removed->second.hides(child.attributes.kind)) return;
     const Node* known = child_of(in, child.name);
     if (known != nullptr && known->changed > gathering.asked) return;
-    const bool of_folder = child.attributes.kind == Kind::folder;
-    if (known != nullptr && known->info.folder() && !of_folder && !last &&
-        known->stamp.asked != gathering.stamp.asked) {
-        // It may be listed later, and hides the file as before.
-        gathering.beside_folders.insert(std::move(child.name));
-        return;
+    if (known != nullptr && known->info.folder() && child.attributes.kind != Kind::folder) {
+        if (known->stamp.asked == gathering.stamp.asked) return;
+        if (!last) {
+            // It may be listed later, and hides the file as before.
+            gathering.beside_folders.insert(std::move(child.name));
+            return;
+        }
     }
     const std::string name = child.name;
     put(folder, std::move(child), replaced);
@@ -255,9 +256,10 @@ void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replac
     }
 }
 
-// Names up to `to` that were not listed, in this part or before, are gone, unless they are newer.
-bool Tree::remove_unlisted(Node& folder, const std::set<std::string>& listed, const std::string& to,
-                           bool last, std::vector<Replaced>& replaced) {
+// Names up to `to` that nobody listed or asked for since are gone, unless they are newer, or
+// doubted and to be asked for alone.
+void Tree::remove_unlisted(Node& folder, const std::string& to, bool last,
+                           std::vector<Replaced>& replaced) {
     Folder& in = *folder.folder;
     Folder::Gathering& gathering = *in.gathering;
     const auto& places = in.children.places();
@@ -265,55 +267,50 @@ bool Tree::remove_unlisted(Node& folder, const std::set<std::string>& listed, co
     std::vector<Node*> gone;
     for (auto at = places.upper_bound(gathering.to); at != end; ++at) {
         Node* child = get(at->second);
-        if (child->stamp.asked == gathering.stamp.asked) continue;
-        if (child->doubted > gathering.asked)
+        if (child->doubted > gathering.asked) {
             gathering.doubtful = true;
-        else
-            child->doubted = 0;
+            continue;
+        }
+        child->doubted = 0;
         const Moment known = std::max(child->changed, child->implied);
-        if (!listed.contains(child->info.name) && known <= gathering.asked && !child->info.draft)
-            gone.push_back(child);
+        const bool told = child->stamp.asked >= gathering.stamp.asked;
+        if (!told && known <= gathering.asked && !child->info.draft) gone.push_back(child);
     }
-    bool all_known = true;
     for (Node* child : gone) {
-        if (gathering.beside_folders.contains(child->info.name)) all_known = false;
         replaced.push_back(
             {.folder = folder.info.id, .name = child->info.name, .old_node = child->info.id});
         unname(*child);
     }
-    return all_known;
 }
 
-Result<std::optional<std::vector<Tree::Replaced>>> Tree::gather(NodeId folder,
-                                                                GatheringId gathering, Part part) {
+Result<Tree::Gathered> Tree::gather(NodeId folder, GatheringId gathering, Part part) {
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     Folder& in = *node->folder;
-    if (!in.gathering || in.gathering->id != gathering) return std::nullopt;
-    if (in.gathering->asked < in.moved || within_moving(*node)) {
+    if (!in.gathering || in.gathering->id != gathering) return Gathered{};
+    if (is_outdated(*node, in.gathering->asked)) {
         in.gathering.reset();
-        return std::nullopt;
+        return Gathered{};
     }
     std::string to = in.gathering->to;
-    std::set<std::string> listed;
-    for (const Child& child : part.children) {
-        to = std::max(to, child.name);
-        if (!in.children.empty()) listed.insert(child.name);
-    }
-    std::vector<Replaced> replaced;
-    for (Child& child : part.children) gather_child(*node, std::move(child), part.last, replaced);
-    const bool all_known = remove_unlisted(*node, listed, to, part.last, replaced);
+    for (const Child& child : part.children) to = std::max(to, child.name);
+    Gathered gathered{.counts = true};
+    for (Child& child : part.children)
+        gather_child(*node, std::move(child), part.last, gathered.replaced);
+    remove_unlisted(*node, to, part.last, gathered.replaced);
     in.gathering->to = std::move(to);
-    if (part.last && all_known) {
-        in.whole = in.gathering->stamp;
+    if (part.last) {
+        // A file that was left out for a folder that is gone has to be asked for.
+        for (const std::string& name : in.gathering->beside_folders)
+            if (in.children.find(name) == 0) gathered.counts = false;
+        in.whole = gathered.counts ? in.gathering->stamp : Freshness::Stamp{};
         in.doubtful = in.gathering->doubtful;
         in.absent.clear();
+        in.gathering.reset();
     }
-    if (part.last || !all_known) in.gathering.reset();
     make_room(node);
-    if (!all_known) return std::nullopt;
-    return replaced;
+    return gathered;
 }
 
 // One name of the folder.
@@ -323,7 +320,7 @@ void Tree::fill(Node& folder, std::string_view name, std::optional<Child> child,
     const auto removed = in.removed.find(name);
     const bool since = removed != in.removed.end() && removed->second.at > asked;
     // What is known is newer: who asked asks again.
-    if (since && (removed->second.certain || !child)) return;
+    if (since && (!child || removed->second.hides(child->attributes.kind))) return;
     Node* old = child_of(in, name);
     if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked) return;
     if (child) {
@@ -350,7 +347,7 @@ Result<std::vector<Tree::Replaced>> Tree::fill_one(NodeId folder, std::string_vi
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     std::vector<Replaced> replaced;
-    if (asked < node->folder->moved || (!child && within_moving(*node))) return replaced;
+    if (asked < node->folder->counts_from || (!child && within_moving(*node))) return replaced;
     fill(*node, name, std::move(child), asked, stamp, replaced);
     make_room(node);
     return replaced;
@@ -394,6 +391,7 @@ void Tree::describe(NodeId id, const Attributes& attributes, Moment asked,
         (!now.same_bytes(*version) || now.last_modified != version->last_modified))
         return;
     if (node->info.folder() != (attributes.kind == Kind::folder)) return;
+    if (node->folder && is_outdated(*node, asked)) return;
     node->info.attributes = attributes;
     node->info.attributes_known = true;
 }

@@ -112,7 +112,7 @@ class Tree {
     void end_asking() EXCLUDES(mutex_);
     // The answer: all of the folder, part after part in the order of places, or of names. What is
     // there up to the name of the last child is known then, and in the end the folder is known
-    // whole, as of `stamp`. nullopt: the gathering does not count any more, as some of it was
+    // whole, as of `stamp`. Not `counts`: the gathering is over without that, as some of it was
     // forgotten, the folder is moved, or another has begun. What they replaced is for the kernel.
     using GatheringId = std::uint64_t;
     Result<GatheringId> begin_gathering(NodeId folder, Moment asked, Freshness::Stamp stamp)
@@ -121,8 +121,11 @@ class Tree {
         std::vector<Child> children = {};
         bool last = false;
     };
-    Result<std::optional<std::vector<Replaced>>> gather(NodeId folder, GatheringId gathering,
-                                                        Part part) EXCLUDES(mutex_);
+    struct Gathered {
+        bool counts = false;
+        std::vector<Replaced> replaced = {};
+    };
+    Result<Gathered> gather(NodeId folder, GatheringId gathering, Part part) EXCLUDES(mutex_);
     void end_gathering(NodeId folder, GatheringId gathering) EXCLUDES(mutex_);
     // The answer about one name of it (nullopt: there is none).
     Result<std::vector<Replaced>> fill_one(NodeId folder, std::string_view name,
@@ -211,11 +214,11 @@ class Tree {
     bool within_moving(const Node& node) const REQUIRES(mutex_);
     // With all that is beneath it: what was asked by the paths before does not count.
     void note_moved(Node& folder) REQUIRES(mutex_);
+    bool is_outdated(const Node& folder, Moment asked) const REQUIRES(mutex_);
     void gather_child(Node& folder, Child child, bool last, std::vector<Replaced>& replaced)
         REQUIRES(mutex_);
-    // False: a file that was left out for one of these has to be asked for.
-    bool remove_unlisted(Node& folder, const std::set<std::string>& listed, const std::string& to,
-                         bool last, std::vector<Replaced>& replaced) REQUIRES(mutex_);
+    void remove_unlisted(Node& folder, const std::string& to, bool last,
+                         std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
     void release(Node* node) REQUIRES(mutex_);
     void make_room(const Node* but) REQUIRES(mutex_);
@@ -232,7 +235,8 @@ class Tree {
     void touch(Node& node) REQUIRES(mutex_);
     void put_newer(Node& folder, Child child, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     Child implied_folder(std::string_view name) const REQUIRES(mutex_);
-    void mark_removed(Node& folder, std::string_view name, bool certain = true) REQUIRES(mutex_);
+    enum class Removed : std::uint8_t;
+    void mark_removed(Node& folder, std::string_view name, Removed what) REQUIRES(mutex_);
     void doubt(Node& node, std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void told_gone(Node& folder, std::string_view name, bool marker,
                    std::vector<Replaced>& replaced) REQUIRES(mutex_);

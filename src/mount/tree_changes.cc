@@ -13,15 +13,21 @@ namespace {
 constexpr std::size_t awaited_max = 64;
 // Names of one folder whose own commits it may still have to tell of.
 constexpr std::size_t left_names_max = 1024;
+// Names of one folder that went while the store is asked.
+constexpr std::size_t removed_names_max = 65'536;
 
 }  // namespace
 
-void Tree::mark_removed(Node& folder, std::string_view name, bool certain) {
+void Tree::mark_removed(Node& folder, std::string_view name, Removed what) {
     ++moment_;
     if (asking_ == 0) return;  // no answer is on its way that does not know it yet
-    if (folder.folder->removed.empty()) with_removed_.push_back(folder.info.id);
-    folder.folder->removed.insert_or_assign(std::string(name),
-                                            Folder::Removal{.at = moment_, .certain = certain});
+    Folder& in = *folder.folder;
+    if (in.removed.empty()) with_removed_.push_back(folder.info.id);
+    if (in.removed.size() >= removed_names_max) {
+        in.removed.clear();
+        in.counts_from = moment_;
+    }
+    in.removed.insert_or_assign(std::string(name), Folder::Removal{.at = moment_, .what = what});
 }
 
 // Whether there is something by this name is to be asked again. What is asked already does not
@@ -47,7 +53,7 @@ void Tree::told_gone(Node& folder, std::string_view name, bool marker,
         doubt(*child, replaced);
         return;
     }
-    mark_removed(folder, name);
+    mark_removed(folder, name, marker ? Removed::part : Removed::file);
     if (child == nullptr || child->info.folder() != marker) return;
     if (marker) return doubt(*child, replaced);
     if (child->info.draft) {
@@ -160,7 +166,7 @@ std::vector<Tree::Replaced> Tree::told(std::string_view path, bool marker,
             else if (child)
                 put_newer(*folder, implied_folder(name), replaced);
             else
-                mark_removed(*folder, name, /*certain=*/false);
+                mark_removed(*folder, name, Removed::part);
             make_room(nullptr);
             return replaced;
         }
@@ -291,7 +297,7 @@ std::vector<Tree::Replaced> Tree::settle(NodeId id) {
 Result<void> Tree::remove(NodeId folder, std::string_view name) {
     const MutexLock lock(mutex_);
     TRY(Node * parent, get_folder(folder));
-    mark_removed(*parent, name);
+    mark_removed(*parent, name, Removed::name);
     Node* node = child_of(*parent->folder, name);
     if (node == nullptr) return {};
     leave_own(*node);
@@ -320,7 +326,7 @@ Result<void> Tree::rename(NodeId folder, std::string_view name, NodeId to_folder
         return {};
     }
     const std::string old_name(name);  // `name` may be the node's own
-    mark_removed(*from, old_name);
+    mark_removed(*from, old_name, Removed::name);
     leave_own(*node);
     from->folder->children.erase(node->info);
     node->info.name = std::string(to_name);
@@ -354,6 +360,10 @@ bool Tree::within_moving(const Node& node) const {
     return false;
 }
 
+bool Tree::is_outdated(const Node& folder, Moment asked) const {
+    return asked < folder.folder->counts_from || within_moving(folder);
+}
+
 bool Tree::moving(NodeId id) const {
     const MutexLock lock(mutex_);
     const Node* node = get(id);
@@ -361,7 +371,7 @@ bool Tree::moving(NodeId id) const {
 }
 
 void Tree::note_moved(Node& folder) {
-    folder.folder->moved = moment_;
+    folder.folder->counts_from = moment_;
     folder.folder->absent.clear();
     for (const auto& [place, id] : folder.folder->children.places())
         if (Node* child = get(id); child->folder) note_moved(*child);

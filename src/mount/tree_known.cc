@@ -90,8 +90,12 @@ Result<std::optional<Tree::Page>> Tree::page(
         end = places.upper_bound(part->to);
     }
     auto at = places.upper_bound(after);
-    for (; at != end && page.nodes.size() < names_max; ++at)
-        page.nodes.push_back(get(at->second)->info);
+    for (; at != end && page.nodes.size() < names_max; ++at) {
+        const Node* child = get(at->second);
+        page.nodes.push_back(child->info);
+        // Of a name that is doubted nobody is to believe more than that.
+        if (child->doubted > 0) page.nodes.back().attributes_known = false;
+    }
     page.last = whole && at == end;
     return page;
 }

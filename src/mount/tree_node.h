@@ -42,6 +42,12 @@ class Tree::Children {
     std::size_t folders_ = 0;
 };
 
+enum class Tree::Removed : std::uint8_t {
+    name,  // by this mount
+    file,  // its key; a folder of that name may be there
+    part,  // of what implies a folder
+};
+
 struct Tree::Folder {
     Children children = {};
     // When all of it was asked; a name of it alone: Node::stamp and `absent`.
@@ -57,7 +63,8 @@ struct Tree::Folder {
         std::set<std::string> beside_folders = {};
     };
     std::optional<Gathering> gathering = {};
-    Moment moved = 0;  // to another path
+    // What was asked before does not count: it was moved to another path, or changed too much.
+    Moment counts_from = 0;
     // Names that are known not to be there though the folder is not known whole.
     std::map<std::string, Freshness::Stamp, std::less<>> absent = {};
     // The kernel may believe of some name that it is not there.
@@ -67,7 +74,11 @@ struct Tree::Folder {
     // Names that were taken away since somebody began to ask the store.
     struct Removal {
         Moment at = 0;
-        bool certain = true;  // or only a part of what implies the name
+        Removed what = {};
+        // Whether the name is not there though it was listed, as that.
+        bool hides(Kind kind) const {
+            return what == Removed::name || (what == Removed::file && kind != Kind::folder);
+        }
     };
     std::map<std::string, Removal, std::less<>> removed = {};
     // Own commits (Own::awaited) of names that this mount then removed or renamed, of which the

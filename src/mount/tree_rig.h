@@ -13,10 +13,10 @@ inline Result<std::vector<Tree::Replaced>> fill_whole(Tree& tree, NodeId folder,
                                                       std::vector<Child> children,
                                                       Tree::Moment asked, Freshness::Stamp stamp) {
     TRY(const Tree::GatheringId gathering, tree.begin_gathering(folder, asked, stamp));
-    TRY(auto replaced,
+    TRY(Tree::Gathered gathered,
         tree.gather(folder, gathering, {.children = std::move(children), .last = true}));
-    CHECK(replaced.has_value());
-    return *std::move(replaced);
+    CHECK(gathered.counts);
+    return std::move(gathered.replaced);
 }
 
 }  // namespace weir::mount

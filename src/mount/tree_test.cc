@@ -424,7 +424,7 @@ class GatheringTest : public TreeTest {
         auto result =
             tree.gather(root_node, gathering, {.children = std::move(children), .last = last});
         EXPECT_TRUE(result);
-        return result->has_value();
+        return result->counts;
     }
     std::optional<std::vector<std::string>> places(std::string_view after = "") {
         const auto page = tree.page(root_node, after, 100, freshness).value();
@@ -491,13 +491,14 @@ TEST_F(GatheringTest, AKnownFolderStaysThoughAFileOfItsNameIsListedBeforeIt) {
     for (const bool there : {true, false}) {
         const Asking later(tree);
         const auto id = tree.begin_gathering(root_node, later.asked(), freshness.now()).value();
-        ASSERT_TRUE(
-            tree.gather(root_node, id, {.children = {file("n", "1"), file("n.txt", "1")}}).value());
+        ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("n", "1"), file("n.txt", "1")}})
+                        .value()
+                        .counts);
         EXPECT_EQ(at("n").id, n);
         Tree::Part last{.last = true};
         if (there) last.children.push_back(folder("n"));
         // Where it is gone, the file that it hid is asked for.
-        EXPECT_EQ(tree.gather(root_node, id, std::move(last)).value().has_value(), there);
+        EXPECT_EQ(tree.gather(root_node, id, std::move(last)).value().counts, there);
         EXPECT_EQ(tree.find("n").has_value(), there);
     }
     fill(root_node, {file("n", "1"), file("n.txt", "1")});
@@ -509,10 +510,12 @@ TEST_F(GatheringTest, NamesMayComeInTheirOwnOrderToo) {
     const NodeId file_id = at("a-b").id;
     const Asking later(tree);
     const auto id = tree.begin_gathering(root_node, later.asked(), freshness.now()).value();
-    ASSERT_TRUE(tree.gather(root_node, id, {.children = {folder("a"), file("a-b", "1")}}).value());
-    ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("a.b", "1")}}).value());
+    ASSERT_TRUE(
+        tree.gather(root_node, id, {.children = {folder("a"), file("a-b", "1")}}).value().counts);
+    ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("a.b", "1")}}).value().counts);
     EXPECT_EQ(at("a-b").id, file_id);
-    ASSERT_TRUE(tree.gather(root_node, id, {.children = {file("b", "1")}, .last = true}).value());
+    ASSERT_TRUE(
+        tree.gather(root_node, id, {.children = {file("b", "1")}, .last = true}).value().counts);
     EXPECT_THAT(places().value(), ElementsAre("a-b", "a.b", "a/", "b", "end"));
 }
 
@@ -527,16 +530,16 @@ TEST_F(GatheringTest, WhatIsAskedWhileAFolderIsMovedDoesNotCount) {
     const Asking before(tree);
     tree.set_moving(f, true);
     EXPECT_TRUE(tree.moving(g));
-    EXPECT_FALSE(tree.gather(g, begin(before.asked()), {.last = true}).value());
+    EXPECT_FALSE(tree.gather(g, begin(before.asked()), {.last = true}).value().counts);
     ASSERT_TRUE(tree.fill_one(g, "x", std::nullopt, before.asked(), freshness.now()));
     ASSERT_TRUE(tree.rename(root_node, "f", root_node, "new"));
     tree.set_moving(f, false);
     EXPECT_FALSE(tree.moving(g));
-    EXPECT_FALSE(tree.gather(g, begin(before.asked()), {.last = true}).value());
+    EXPECT_FALSE(tree.gather(g, begin(before.asked()), {.last = true}).value().counts);
     ASSERT_TRUE(tree.fill_one(g, "y", std::nullopt, before.asked(), freshness.now()));
     for (const char* name : {"x", "y"}) EXPECT_FALSE(tree.known(g, name, freshness).value());
     const Asking after(tree);
-    EXPECT_TRUE(tree.gather(g, begin(after.asked()), {.last = true}).value());
+    EXPECT_TRUE(tree.gather(g, begin(after.asked()), {.last = true}).value().counts);
 }
 
 TEST_F(GatheringTest, WhatIsDoubtedMeanwhileIsAskedForAgain) {
@@ -549,6 +552,35 @@ TEST_F(GatheringTest, WhatIsDoubtedMeanwhileIsAskedForAgain) {
     EXPECT_TRUE(tree.known(root_node, "z", freshness).value()->node);
 }
 
+// A part, its key alone: what else makes the folder may be there still.
+TEST_F(GatheringTest, WhatImpliesAFolderMayGoWithoutIt) {
+    tree.told("part/x", false, std::nullopt);
+    tree.told("marker", true, std::nullopt);
+    tree.told("beside", false, std::nullopt);
+    tree.told("file", false, std::nullopt);
+    ASSERT_TRUE(tree.remove(root_node, "own"));
+    ASSERT_TRUE(gather(
+        {folder("beside"), file("file", "1"), folder("marker"), folder("own"), folder("part")},
+        /*last=*/true));
+    for (const char* name : {"beside", "marker", "part"}) {
+        EXPECT_TRUE(tree.find(name)) << name;
+        EXPECT_FALSE(tree.known(root_node, name, freshness).value()) << name;
+    }
+    for (const char* name : {"file", "own"}) EXPECT_FALSE(tree.find(name)) << name;
+}
+
+TEST_F(GatheringTest, WhatWasListedStaysThoughItIsDoubtedOrAskedForBeforeTheNextPart) {
+    ASSERT_TRUE(gather({folder("c")}));
+    tree.told("c", true, std::nullopt);
+    ASSERT_TRUE(gather({folder("d")}));
+    EXPECT_TRUE(tree.find("c"));
+    ASSERT_TRUE(tree.fill_one(root_node, "d", folder("d"), tree.begin_asking(), freshness.now()));
+    tree.end_asking();
+    ASSERT_TRUE(gather({file("e", "1")}, /*last=*/true));
+    EXPECT_TRUE(tree.known(root_node, "d", freshness).value()->node);
+    EXPECT_FALSE(tree.known(root_node, "c", freshness).value());
+}
+
 TEST_F(GatheringTest, EndsWhenSomeOfItIsForgottenOrAnotherBegins) {
     ASSERT_TRUE(gather({file("a", "1")}));
     EXPECT_THAT(tree.distrust(at("a").id), SizeIs(1));
@@ -556,7 +588,7 @@ TEST_F(GatheringTest, EndsWhenSomeOfItIsForgottenOrAnotherBegins) {
     const auto other = tree.begin_gathering(root_node, asked, freshness.now()).value();
     EXPECT_FALSE(gather({file("b", "1")}));
     tree.end_gathering(root_node, gathering);
-    EXPECT_TRUE(tree.gather(root_node, other, {.last = true}).value());
+    EXPECT_TRUE(tree.gather(root_node, other, {.last = true}).value().counts);
     EXPECT_THAT(places().value(), ElementsAre("end"));
 }
 

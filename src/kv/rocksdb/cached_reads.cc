@@ -5,41 +5,85 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <string>
 #include <utility>
+
+#include "base/check.h"
 
 namespace weir::kv::rocksdb {
 namespace {
 
 using ::rocksdb::IOStatus;
 
-// All else is the base's. It has a descriptor of its own, which this class cannot ask for.
-class CachedReadsFile final : public ::rocksdb::FSRandomAccessFileOwnerWrapper {
+// RocksDB hands nothing through from a call to the reads that it makes.
+thread_local bool from_memory = false;
+
+class CachedReadsFile final : public ::rocksdb::FSRandomAccessFile {
   public:
-    // `descriptor`: of the same file; -1: there is none to be had, and nothing is in memory.
-    CachedReadsFile(std::unique_ptr<::rocksdb::FSRandomAccessFile> base, int descriptor)
-        : FSRandomAccessFileOwnerWrapper(std::move(base)), descriptor_(descriptor) {}
-    ~CachedReadsFile() override {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
+    // Closes the descriptor in the end.
+    CachedReadsFile(std::string path, int descriptor)
+        : path_(std::move(path)), descriptor_(descriptor) {}
+    ~CachedReadsFile() override { ::close(descriptor_); }
     CachedReadsFile(const CachedReadsFile&) = delete;
     CachedReadsFile& operator=(const CachedReadsFile&) = delete;
 
-    IOStatus Read(std::uint64_t offset, std::size_t bytes, const ::rocksdb::IOOptions& options,
+    IOStatus Read(std::uint64_t offset, std::size_t bytes, const ::rocksdb::IOOptions&,
                   ::rocksdb::Slice* result, char* scratch,
-                  ::rocksdb::IODebugContext* debug) const override {
-        if (options.timeout.count() == 0)
-            return FSRandomAccessFileOwnerWrapper::Read(offset, bytes, options, result, scratch,
-                                                        debug);
-        const ::iovec into{.iov_base = scratch, .iov_len = bytes};
-        const ssize_t count =
-            ::preadv2(descriptor_, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-        // An error is found again by whoever waits, and told then.
-        if (count != static_cast<ssize_t>(bytes)) return IOStatus::TimedOut();
-        *result = ::rocksdb::Slice(scratch, bytes);
+                  ::rocksdb::IODebugContext*) const override {
+        return from_memory ? read_cached(offset, bytes, result, scratch)
+                           : read_all(offset, bytes, result, scratch);
+    }
+    IOStatus Prefetch(std::uint64_t offset, std::size_t bytes, const ::rocksdb::IOOptions&,
+                      ::rocksdb::IODebugContext*) override {
+        if (::readahead(descriptor_, static_cast<off64_t>(offset), bytes) != 0) return error();
+        return IOStatus::OK();
+    }
+    void Hint(AccessPattern pattern) override {
+        if (pattern == kNormal) advise(POSIX_FADV_NORMAL);
+        if (pattern == kRandom) advise(POSIX_FADV_RANDOM);
+        if (pattern == kSequential) advise(POSIX_FADV_SEQUENTIAL);
+        if (pattern == kWillNeed) advise(POSIX_FADV_WILLNEED);
+        if (pattern == kWontNeed) advise(POSIX_FADV_DONTNEED);
+    }
+    IOStatus InvalidateCache(std::size_t offset, std::size_t bytes) override {
+        static_cast<void>(::posix_fadvise(descriptor_, static_cast<off_t>(offset),
+                                          static_cast<off_t>(bytes), POSIX_FADV_DONTNEED));
         return IOStatus::OK();
     }
 
   private:
+    IOStatus error() const { return IOStatus::IOError(path_, std::strerror(errno)); }
+    void advise(int advice) { static_cast<void>(::posix_fadvise(descriptor_, 0, 0, advice)); }
+
+    // What fails is found again by whoever waits, and told then.
+    IOStatus read_cached(std::uint64_t offset, std::size_t bytes, ::rocksdb::Slice* result,
+                         char* scratch) const {
+        const ::iovec into{.iov_base = scratch, .iov_len = bytes};
+        const ssize_t count =
+            ::preadv2(descriptor_, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+        if (count != static_cast<ssize_t>(bytes)) return IOStatus::TimedOut();
+        *result = ::rocksdb::Slice(scratch, bytes);
+        return IOStatus::OK();
+    }
+    // Less than was asked for only at the file's end.
+    IOStatus read_all(std::uint64_t offset, std::size_t bytes, ::rocksdb::Slice* result,
+                      char* scratch) const {
+        std::size_t done = 0;
+        while (done < bytes) {
+            const ssize_t count = ::pread(descriptor_, scratch + done, bytes - done,
+                                          static_cast<off_t>(offset + done));
+            if (count == 0) break;
+            if (count > 0)
+                done += static_cast<std::size_t>(count);
+            else if (errno != EINTR)
+                return error();
+        }
+        *result = ::rocksdb::Slice(scratch, done);
+        return IOStatus::OK();
+    }
+
+    const std::string path_;
     const int descriptor_;
 };
 
@@ -52,16 +96,25 @@ class CachedReads final : public ::rocksdb::FileSystemWrapper {
     IOStatus NewRandomAccessFile(const std::string& path, const ::rocksdb::FileOptions& options,
                                  std::unique_ptr<::rocksdb::FSRandomAccessFile>* file,
                                  ::rocksdb::IODebugContext* debug) override {
-        std::unique_ptr<::rocksdb::FSRandomAccessFile> base;
-        const IOStatus opened = FileSystemWrapper::NewRandomAccessFile(path, options, &base, debug);
-        if (!opened.ok()) return opened;
+        // A table that is opened half would stay without its filter.
+        if (from_memory) return IOStatus::TimedOut();
         const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        *file = std::make_unique<CachedReadsFile>(std::move(base), descriptor);
-        return opened;
+        // The base says why in RocksDB's words.
+        if (descriptor < 0)
+            return FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
+        *file = std::make_unique<CachedReadsFile>(path, descriptor);
+        return IOStatus::OK();
     }
 };
 
 }  // namespace
+
+FromMemory::FromMemory() {
+    CHECK(!from_memory);
+    from_memory = true;
+}
+
+FromMemory::~FromMemory() { from_memory = false; }
 
 std::shared_ptr<::rocksdb::FileSystem> with_cached_reads(
     std::shared_ptr<::rocksdb::FileSystem> base) {

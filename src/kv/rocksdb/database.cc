@@ -7,7 +7,6 @@
 #include <rocksdb/table.h>
 
 #include <array>
-#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 
@@ -243,16 +242,15 @@ Database::~Database() {
 
 Result<std::optional<std::string>> Database::get(PartitionId partition, std::string_view key,
                                                  bool from_memory) const {
-    ::rocksdb::ReadOptions read;
-    // cached_reads.h takes any timeout for none.
-    if (from_memory) read.io_timeout = std::chrono::microseconds(1);
+    const ::rocksdb::ReadOptions read;
+    std::optional<FromMemory> only_from_memory;
+    if (from_memory) only_from_memory.emplace();
     ::rocksdb::PinnableSlice value;
     const ::rocksdb::Status status =
         db_->Get(read, family(key.empty() ? '\0' : key.front()), full_key(partition, key), &value);
     if (status.ok()) return std::string(value.data(), value.size());
     if (status.IsNotFound()) return std::nullopt;
-    if (from_memory && (status.IsTimedOut() || status.IsIncomplete()))
-        return fail(Code::would_block);
+    if (from_memory && status.IsTimedOut()) return fail(Code::would_block);
     return fail(to_error(status, "reading a row"));
 }
 

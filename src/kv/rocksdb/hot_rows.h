@@ -40,10 +40,10 @@ class HotRows {
     }
     // What was read after epoch() said so.
     void hold(std::string full_key, const std::string& value, Epoch epoch) {
-        if (epoch % 2 == 1) return;
         Shard& shard = shard_of_thread();
         const MutexLock lock(shard.mutex);
-        if (shard.rows.size() >= rows_max) shard.rows.clear();
+        if (epoch % 2 == 1 || epoch != epoch_) return;
+        if (shard.rows.size() >= rows_max && !shard.rows.contains(full_key)) shard.rows.clear();
         shard.rows.insert_or_assign(std::move(full_key), Row{.epoch = epoch, .value = value});
     }
 
@@ -51,7 +51,7 @@ class HotRows {
     void written() { ++epoch_; }
 
   private:
-    static constexpr std::size_t rows_max = 256;  // of a shard
+    static constexpr std::size_t rows_max = 1024;  // of a shard
 
     struct Row {
         Epoch epoch = 0;
