@@ -1,6 +1,6 @@
 #pragma once
 // All of a folder, asked of the store page by page; what a page tells is in the Tree before the
-// next one is asked for. Private to Listing.
+// next one is asked for. Private to SharedListings and Listing.
 //
 // Owned by who lists; one thread's at a time. Where it ends before the last page, the Tree forgets
 // that the folder was being gathered. Failure: as S3Client's; stale for a folder that is gone. What

@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "mount/folder_listing.h"
 #include "mount/folder_page.h"
 
 namespace weir::mount {
@@ -15,6 +14,7 @@ constexpr std::size_t hidden_named_max = 4;  // in the log
 constexpr std::size_t large_folders_max = 100'000;
 constexpr std::size_t hidden_folders_max = 10'000;
 constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
+constexpr SharedListings::After first_page = "";         // which may be all
 
 }  // namespace
 
@@ -69,125 +69,18 @@ Result<ListedPage> Listing::next_page(const PageRequest& request, const client::
     return page;
 }
 
-struct Listing::UnderWay {
-    UnderWay(const Listing& listing_in, NodeId folder_in)
-        : folder(folder_in),
-          listing(listing_in.store_, listing_in.tree_, listing_in.freshness_, listing_in.defaults_,
-                  folder_in) {}
-
-    const NodeId folder;
-    FolderListing listing;  // of the thread whose turn it is
-    // Under the mutex.
-    bool turn = false;  // some thread's
-    bool listed_behind = false;
-    std::string to = {};
-    std::optional<Result<void>> outcome = {};
-};
-
-std::shared_ptr<Listing::UnderWay> Listing::under_way(NodeId folder) {
-    const MutexLock lock(mutex_);
-    if (const auto found = under_way_.find(folder); found != under_way_.end()) {
-        auto joined = found->second.lock();
-        const auto generation = freshness_.now().generation;
-        if (joined && joined->listing.stamp().generation == generation) return joined;
-    }
-    std::erase_if(under_way_, [](const auto& each) { return each.second.expired(); });
-    auto begun = std::make_shared<UnderWay>(*this, folder);
-    under_way_[folder] = begun;
-    return begun;
-}
-
-Result<bool> Listing::take_turn(UnderWay& under_way, After after, const client::Call& call) {
-    const MutexLock lock(mutex_);
-    while (!under_way.outcome && (!after || under_way.to <= *after)) {
-        if (call.interrupted()) return fail(Code::cancelled);
-        if (!std::exchange(under_way.turn, true)) return true;
-        stepped_.wait_for(mutex_, interrupt_poll);
-    }
-    if (under_way.outcome && !*under_way.outcome)
-        return std::unexpected(under_way.outcome->error());
-    return false;
-}
-
-void Listing::end_turn(UnderWay& under_way, const Result<void>& stepped) {
-    const MutexLock lock(mutex_);
-    under_way.turn = false;
-    under_way.to = under_way.listing.to();
-    // Who was interrupted leaves it to others.
-    if (!stepped && stepped.error().code() != Code::cancelled) under_way.outcome = stepped;
-    if (under_way.outcome) {
-        const auto found = under_way_.find(under_way.folder);
-        if (found != under_way_.end() && found->second.lock().get() == &under_way)
-            under_way_.erase(found);
-    }
-    stepped_.notify_all();
-}
-
-Result<void> Listing::take_step(UnderWay& under_way, const client::Call& call) {
-    TRY(const FolderListing::Step step, under_way.listing.next(call));
+void Listing::told(NodeId folder, const FolderListing& listing, const FolderListing::Step& step) {
     using Reached = FolderListing::Reached;
     metadata_told_ = step.metadata_told;
     tell_kernel(step.replaced);
-    const NodeId folder = under_way.folder;
     if (step.reached == Reached::bound) {
         set_extent(folder, Extent::pages);
     } else if (step.reached == Reached::whole) {
-        set_extent(folder, under_way.listing.pages() == 1 ? Extent::page : Extent::whole);
-        count_hidden(folder, under_way.listing.hidden());
+        set_extent(folder, listing.pages() == 1 ? Extent::page : Extent::whole);
+        count_hidden(folder, listing.hidden());
     } else if (step.reached == Reached::part && extent(folder) == Extent::page) {
         set_extent(folder, Extent::whole);
     }
-    if (step.reached == Reached::part) return {};
-    const MutexLock lock(mutex_);
-    under_way.outcome = Result<void>{};
-    return {};
-}
-
-Result<void> Listing::list_on(UnderWay& under_way, After after, const client::Call& call) {
-    while (true) {
-        TRY(const bool turn, take_turn(under_way, after, call));
-        if (!turn) return {};
-        const Result<void> stepped = take_step(under_way, call);
-        end_turn(under_way, stepped);
-        if (!stepped) return stepped;
-    }
-}
-
-bool Listing::list_behind(const std::shared_ptr<UnderWay>& under_way) {
-    {
-        const MutexLock lock(mutex_);
-        if (under_way->outcome || std::exchange(under_way->listed_behind, true)) return true;
-    }
-    const bool submitted = pool_.submit([this, under_way] {
-        const Result<void> listed = list_on(*under_way, After(), {.interrupt = &stopping_});
-        if (!listed) log_.debug("a folder is not listed on: {}", listed.error().describe());
-        const MutexLock lock(mutex_);
-        under_way->listed_behind = false;
-    });
-    if (submitted) return true;
-    const MutexLock lock(mutex_);
-    under_way->listed_behind = false;
-    return false;
-}
-
-void Listing::stop() {
-    stopping_.interrupt();
-    pool_.stop();
-}
-
-Result<Freshness::Clock::time_point> Listing::ask(NodeId folder, bool whole,
-                                                  const client::Call& call) {
-    const auto listing = under_way(folder);
-    TRY_VOID(list_on(*listing, whole ? After() : After(""), call));
-    return listing->listing.stamp().asked;
-}
-
-Result<Freshness::Clock::time_point> Listing::ask_more(NodeId folder, After after,
-                                                       const client::Call& call) {
-    const auto listing = under_way(folder);
-    TRY_VOID(list_on(*listing, after, call));
-    if (after && !list_behind(listing)) TRY_VOID(list_on(*listing, After(), call));
-    return listing->listing.stamp().asked;
 }
 
 // The pages of a prefix until one holds something.
@@ -243,7 +136,8 @@ Result<NodeInfo> Listing::lookup(NodeId folder, std::string_view name, const cli
         const Extent within = extent(folder);
         const bool in_turn = looking == Looking::in_turn && within == Extent::whole;
         if (attempt == 0 && (within == Extent::page || in_turn)) {
-            TRY_VOID(ask(folder, in_turn, call));
+            const auto until = in_turn ? SharedListings::After() : first_page;
+            TRY_VOID(listings_.list(folder, until, call));
         } else {
             TRY_VOID(ask_one(folder, name, call));
         }
@@ -272,8 +166,9 @@ Result<Tree::Page> Listing::page(NodeId folder, std::string_view after, std::siz
         if (extent(folder) == Extent::pages) return read_on(folder, from, names_max, call, reading);
         TRY_VOID(await_path(folder, call));
         // What was forgotten while it was listed is listed to its end first.
+        using After = SharedListings::After;
         const After until = attempt++ == 0 ? After(from) : After();
-        TRY(const auto asked, ask_more(folder, until, call));
+        TRY(const auto asked, listings_.list_and_go_on(folder, until, call));
         // Another thread's question may have begun before: its answer will do as well.
         if (extent(folder) != Extent::pages) reading.since = asked;
     }
@@ -289,7 +184,7 @@ Result<Tree::Page> Listing::some(NodeId folder, std::string_view after, std::siz
     TRY(auto page, tree_.page(folder, after, names_max, freshness_));
     if (enough(page)) return *std::move(page);
     if (extent(folder) == Extent::page) {
-        TRY(const auto asked, ask(folder, false, call));
+        TRY(const auto asked, listings_.list(folder, first_page, call));
         TRY(page, tree_.page(folder, after, names_max, freshness_, asked));
         if (enough(page)) return *std::move(page);
     }
@@ -365,7 +260,7 @@ Result<Tree::Page> Listing::list_path(NodeId folder, const std::string& path,
 Result<NodeInfo> Listing::with_attributes(NodeInfo node, bool ahead, const client::Call& call) {
     if (node.attributes_known || node.draft || node.id == root_node) return node;
     if (node.folder()) {
-        TRY_VOID(ask(node.id, false, call));
+        TRY_VOID(listings_.list(node.id, first_page, call));
         TRY(node, tree_.node(node.id));
         if (node.attributes_known) return node;
     }

@@ -11,7 +11,6 @@
 // answer. Failure: no_such_key for a name that is not there, else as S3Client's.
 
 #include <atomic>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,19 +21,14 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/result.h"
-#include "io/blocking_pool.h"
 #include "mount/freshness.h"
 #include "mount/kernel.h"
 #include "mount/questions.h"
+#include "mount/shared_listings.h"
 #include "mount/store.h"
 #include "mount/tree.h"
-#include "net/interrupt.h"
 
 namespace weir::mount {
-
-class FolderNames;
-struct ListedPage;
-struct PageRequest;
 
 // A folder that somebody reads name by name, from its beginning: what he is told hangs together,
 // however long he takes. One thread's at a time.
@@ -46,9 +40,6 @@ struct FolderReading {
     std::string listed_after = {};
 };
 
-// Folders whose rest is listed while nobody waits for it, and such that wait for that.
-inline constexpr std::size_t listings_behind_max = 4, listings_behind_queue_max = 4;
-
 class Listing {
   public:
     Listing(const Store& store, Tree& tree, const Freshness& freshness,
@@ -58,13 +49,18 @@ class Listing {
           freshness_(freshness),
           defaults_(defaults),
           kernel_(kernel),
-          log_(log) {}
-    ~Listing() { stop(); }
+          log_(log),
+          listings_(
+              store, tree, freshness, defaults,
+              [this](NodeId folder, const FolderListing& listing, const FolderListing::Step& step) {
+                  told(folder, listing, step);
+              },
+              log) {}
     Listing(const Listing&) = delete;
     Listing& operator=(const Listing&) = delete;
 
     // Ends what nobody waits for.
-    void stop();
+    void stop() { listings_.stop(); }
 
     enum class Looking {
         alone,
@@ -93,28 +89,8 @@ class Listing {
     std::uint64_t hidden_keys() const EXCLUDES(mutex_);
 
   private:
-    // All of a folder while it is being listed. Whoever waits for more of it asks, one at a time,
-    // and the pool while nobody does.
-    struct UnderWay;
-    std::shared_ptr<UnderWay> under_way(NodeId folder) EXCLUDES(mutex_);
-    // Until more than `after` is known; nullopt: to its end.
-    using After = std::optional<std::string_view>;
-    Result<void> list_on(UnderWay& under_way, After after, const client::Call& call)
-        EXCLUDES(mutex_);
-    // Whether it is for this thread to ask; not: enough is known.
-    Result<bool> take_turn(UnderWay& under_way, After after, const client::Call& call)
-        EXCLUDES(mutex_);
-    Result<void> take_step(UnderWay& under_way, const client::Call& call);
-    void end_turn(UnderWay& under_way, const Result<void>& stepped) EXCLUDES(mutex_);
-    // The rest of it, while nobody waits. False: too much is listed so already.
-    bool list_behind(const std::shared_ptr<UnderWay>& under_way) EXCLUDES(mutex_);
-
+    void told(NodeId folder, const FolderListing& listing, const FolderListing::Step& step);
     Result<ListedPage> next_page(const PageRequest& request, const client::Call& call);
-    // All of a folder, or at least its first page, which may be all. When that was asked.
-    Result<Freshness::Clock::time_point> ask(NodeId folder, bool whole, const client::Call& call);
-    // The same up to more than `after`, or to the end.
-    Result<Freshness::Clock::time_point> ask_more(NodeId folder, After after,
-                                                  const client::Call& call);
     Result<bool> ask_any(const std::string& prefix, FolderNames& names, const client::Call& call);
     Result<void> ask_one(NodeId folder, std::string_view name, const client::Call& call);
     // The page that begins behind a place, from the store.
@@ -147,14 +123,11 @@ class Listing {
     std::atomic<bool> metadata_told_ = false;  // by the last page
     Questions attributes_asked_;
     mutable Mutex mutex_;
-    ConditionVariable stepped_;
-    std::unordered_map<NodeId, std::weak_ptr<UnderWay>> under_way_ GUARDED_BY(mutex_);
     std::unordered_map<NodeId, std::size_t> hidden_ GUARDED_BY(mutex_);  // keys of each folder
     bool hidden_told_ GUARDED_BY(mutex_) = false;
     // Of folders of more than a page.
     std::unordered_map<NodeId, Extent> extents_ GUARDED_BY(mutex_);
-    net::Interrupt stopping_;
-    io::BlockingPool pool_{listings_behind_max, listings_behind_queue_max};
+    SharedListings listings_;  // the last: its threads use the others
 };
 
 }  // namespace weir::mount
