@@ -223,20 +223,18 @@ Result<Tree::Page> Listing::list(NodeId folder, std::string_view after, std::siz
                                  const client::Call& call) {
     while (true) {
         TRY_VOID(await_path(folder, call));
-        TRY(const std::string path, tree_.path(folder));
-        TRY(Tree::Page page, list_path(folder, path, after, names_max, call));
-        // Moved meanwhile, it was asked for where it is not.
-        const Result<std::string> now = tree_.path(folder);
-        if (!tree_.moving(folder) && now && *now == path) return page;
+        TRY(auto page, list_once(folder, after, names_max, call));
+        if (page) return *std::move(page);
         if (call.interrupted()) return fail(Code::cancelled);
     }
 }
 
-Result<Tree::Page> Listing::list_path(NodeId folder, const std::string& path,
-                                      std::string_view after, std::size_t names_max,
-                                      const client::Call& call) {
-    const std::string prefix = store_.folder_key(path);
+Result<std::optional<Tree::Page>> Listing::list_once(NodeId folder, std::string_view after,
+                                                     std::size_t names_max,
+                                                     const client::Call& call) {
     const Asking asking(tree_);
+    TRY(const std::string path, tree_.path(folder));
+    const std::string prefix = store_.folder_key(path);
     const Freshness::Stamp stamp = freshness_.now();
     FolderNames names(prefix, defaults_, store_.attributes_in_listings);
     PageRequest request{.prefix = prefix,
@@ -252,6 +250,7 @@ Result<Tree::Page> Listing::list_path(NodeId folder, const std::string& path,
         std::erase_if(children, [&](const Child& child) { return child.place() <= after; });
         TRY(auto filled,
             tree_.fill_some(folder, after, std::move(children), page.last, asking.asked(), stamp));
+        if (!filled.counts) return std::nullopt;
         tell_kernel(filled.replaced);
         return Tree::Page{.nodes = std::move(filled.nodes), .last = page.last, .stamp = stamp};
     }

@@ -8,7 +8,8 @@
 // of its name) are not shown; they are counted, and said once.
 //
 // Owned by Mount; safe from any thread. Whoever asks what another thread is asking waits for that
-// answer. Failure: no_such_key for a name that is not there, else as S3Client's.
+// answer, which may be as old as it takes. Failure: no_such_key for a name that is not there, else
+// as S3Client's.
 
 #include <atomic>
 #include <optional>
@@ -96,8 +97,9 @@ class Listing {
     // The page that begins behind a place, from the store.
     Result<Tree::Page> list(NodeId folder, std::string_view after, std::size_t names_max,
                             const client::Call& call);
-    Result<Tree::Page> list_path(NodeId folder, const std::string& path, std::string_view after,
-                                 std::size_t names_max, const client::Call& call);
+    // nullopt: the folder was moved meanwhile.
+    Result<std::optional<Tree::Page>> list_once(NodeId folder, std::string_view after,
+                                                std::size_t names_max, const client::Call& call);
     Result<void> await_path(NodeId folder, const client::Call& call);
     Result<NodeInfo> with_attributes(NodeInfo node, bool ahead, const client::Call& call);
     // Of the node alone.

@@ -10,7 +10,8 @@ Result<FileSystem::Looked> FileSystem::lookup(NodeId folder, std::string_view na
     const Result<NodeInfo> found = ground_.listing.lookup(folder, name, call, looking);
     if (!found && found.error().code() != Code::no_such_key) return std::unexpected(found.error());
     TRY(const auto known, ground_.tree.known(folder, name, ground_.freshness));
-    const Freshness::Stamp stamp = known ? known->stamp : Freshness::Stamp{};
+    const Freshness::Stamp stamp =
+        known && known->node.has_value() == found.has_value() ? known->stamp : Freshness::Stamp{};
     if (!found) return Looked{.believe = ground_.freshness.kernel_may_believe(stamp)};
     TRY_VOID(ground_.tree.looked_up(found->id));
     return Looked{.found = answered(*found, stamp)};

@@ -124,8 +124,9 @@ void Tree::erase_idle(Node& node) {
         Folder& in = *parent->folder;
         in.whole = {};
         // Of what is newer than what was asked the answer will not tell.
-        if (in.gathering && (node.info.place() <= in.gathering->to ||
-                             std::max(node.changed, node.implied) > in.gathering->asked))
+        if (in.gathering &&
+            (node.info.place() <= in.gathering->to ||
+             std::max({node.changed, node.implied, node.doubted}) > in.gathering->asked))
             in.gathering.reset();
         in.children.erase(node.info);
     }
@@ -215,8 +216,11 @@ Result<Tree::GatheringId> Tree::begin_gathering(NodeId folder, Moment asked,
     const MutexLock lock(mutex_);
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
-    node->folder->gathering =
-        Folder::Gathering{.id = ++gatherings_, .asked = asked, .stamp = stamp};
+    auto& gathering = node->folder->gathering;
+    ++gatherings_;
+    // One that began later goes on.
+    if (!gathering || gathering->asked <= asked)
+        gathering = Folder::Gathering{.id = gatherings_, .asked = asked, .stamp = stamp};
     return gatherings_;
 }
 
@@ -232,11 +236,12 @@ void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replac
     Folder& in = *folder.folder;
     Folder::Gathering& gathering = *in.gathering;
     const auto removed = in.removed.find(child.name);
-    const bool since = removed != in.removed.end() && removed->second.at > gathering.asked;
-    if (since && removed->second.hides(child.attributes.kind)) return;
+    const bool since = removed != in.removed.end() && removed->second.last() > gathering.asked;
+    if (since && removed->second.hides(child.attributes.kind, gathering.asked)) return;
     const Node* known = child_of(in, child.name);
     if (known != nullptr && known->changed > gathering.asked) return;
     if (known != nullptr && known->info.folder() && child.attributes.kind != Kind::folder) {
+        if (known->implied > gathering.asked) return;
         if (known->stamp.asked == gathering.stamp.asked) return;
         if (!last) {
             // It may be listed later, and hides the file as before.
@@ -248,7 +253,7 @@ void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replac
     put(folder, std::move(child), replaced);
     Node& put_there = *child_of(in, name);
     if (since) {
-        put_there.doubted = removed->second.at;
+        put_there.doubted = std::max(put_there.doubted, removed->second.last());
         gathering.doubtful = true;
     } else if (put_there.doubted <= gathering.asked) {
         put_there.doubted = 0;
@@ -318,16 +323,16 @@ void Tree::fill(Node& folder, std::string_view name, std::optional<Child> child,
                 Freshness::Stamp stamp, std::vector<Replaced>& replaced) {
     Folder& in = *folder.folder;
     const auto removed = in.removed.find(name);
-    const bool since = removed != in.removed.end() && removed->second.at > asked;
+    const bool since = removed != in.removed.end() && removed->second.last() > asked;
     // What is known is newer: who asked asks again.
-    if (since && (!child || removed->second.hides(child->attributes.kind))) return;
+    if (since && (!child || removed->second.hides(child->attributes.kind, asked))) return;
     Node* old = child_of(in, name);
     if (old != nullptr && std::max({old->changed, old->implied, old->doubted}) > asked) return;
     if (child) {
         CHECK(child->name == name);
         put(folder, *std::move(child), replaced);
         Node& put_there = *child_of(in, name);
-        put_there.doubted = since ? removed->second.at : 0;
+        put_there.doubted = since ? removed->second.last() : 0;
         if (!since) put_there.stamp = stamp;
         return;
     }
@@ -360,13 +365,14 @@ Result<Tree::Filled> Tree::fill_some(NodeId folder, std::string_view after,
     TRY(Node * node, get_folder(folder));
     if (node->info.unlinked) return fail(Code::stale);
     const Folder& in = *node->folder;
-    Filled filled;
+    if (is_outdated(*node, asked)) return Filled{};
+    Filled filled{.counts = true};
     std::map<std::string, NodeInfo> nodes;  // by place
     for (Child& child : children) {
         const std::string name = child.name;
         fill(*node, name, std::move(child), asked, stamp, filled.replaced);
         const Node* known = child_of(in, name);
-        if (known != nullptr) nodes.emplace(known->info.place(), known->info);
+        if (known != nullptr) nodes.emplace(known->info.place(), known->told());
     }
     // Of what is being written the store may have nothing yet.
     const std::string end = nodes.empty() ? std::string() : nodes.rbegin()->first;

@@ -135,6 +135,7 @@ class Tree {
     // Some of it, in the order of places: all after `after`, up to the last child or, if these are
     // the last, to the end. As they are known now, with what is being written here.
     struct Filled {
+        bool counts = false;  // not: the folder was moved since
         std::vector<NodeInfo> nodes = {};
         std::vector<Replaced> replaced = {};
     };

@@ -27,7 +27,10 @@ void Tree::mark_removed(Node& folder, std::string_view name, Removed what) {
         in.removed.clear();
         in.counts_from = moment_;
     }
-    in.removed.insert_or_assign(std::string(name), Folder::Removal{.at = moment_, .what = what});
+    Folder::Removal& removal = in.removed[std::string(name)];
+    (what == Removed::name   ? removal.name
+     : what == Removed::file ? removal.file
+                             : removal.part) = moment_;
 }
 
 // Whether there is something by this name is to be asked again. What is asked already does not

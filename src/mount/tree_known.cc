@@ -90,12 +90,8 @@ Result<std::optional<Tree::Page>> Tree::page(
         end = places.upper_bound(part->to);
     }
     auto at = places.upper_bound(after);
-    for (; at != end && page.nodes.size() < names_max; ++at) {
-        const Node* child = get(at->second);
-        page.nodes.push_back(child->info);
-        // Of a name that is doubted nobody is to believe more than that.
-        if (child->doubted > 0) page.nodes.back().attributes_known = false;
-    }
+    for (; at != end && page.nodes.size() < names_max; ++at)
+        page.nodes.push_back(get(at->second)->told());
     page.last = whole && at == end;
     return page;
 }

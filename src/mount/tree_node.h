@@ -1,6 +1,7 @@
 #pragma once
 // What Tree keeps of a node and of a folder. Private to the tree*.cc.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -73,11 +74,12 @@ struct Tree::Folder {
     bool doubtful = false;
     // Names that were taken away since somebody began to ask the store.
     struct Removal {
-        Moment at = 0;
-        Removed what = {};
-        // Whether the name is not there though it was listed, as that.
-        bool hides(Kind kind) const {
-            return what == Removed::name || (what == Removed::file && kind != Kind::folder);
+        Moment name = 0, file = 0, part = 0;  // the last of each
+
+        Moment last() const { return std::max({name, file, part}); }
+        // Whether the name is not there though an answer says so, as that.
+        bool hides(Kind kind, Moment asked) const {
+            return name > asked || (file > asked && kind != Kind::folder);
         }
     };
     std::map<std::string, Removal, std::less<>> removed = {};
@@ -96,6 +98,13 @@ struct Tree::Folder {
 };
 
 struct Tree::Node {
+    // Of a name that is doubted nobody is to believe more than that.
+    NodeInfo told() const {
+        NodeInfo told = info;
+        told.attributes_known &= doubted == 0;
+        return told;
+    }
+
     NodeInfo info = {};
     std::uint64_t lookups = 0;
     Moment changed = 0;  // by this mount, or by what the journal told

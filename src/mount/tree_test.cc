@@ -559,6 +559,8 @@ TEST_F(GatheringTest, WhatImpliesAFolderMayGoWithoutIt) {
     tree.told("beside", false, std::nullopt);
     tree.told("file", false, std::nullopt);
     ASSERT_TRUE(tree.remove(root_node, "own"));
+    tree.told("own", true, std::nullopt);  // and so says the journal
+    tree.told("own/x", false, std::nullopt);
     ASSERT_TRUE(gather(
         {folder("beside"), file("file", "1"), folder("marker"), folder("own"), folder("part")},
         /*last=*/true));
@@ -579,6 +581,20 @@ TEST_F(GatheringTest, WhatWasListedStaysThoughItIsDoubtedOrAskedForBeforeTheNext
     ASSERT_TRUE(gather({file("e", "1")}, /*last=*/true));
     EXPECT_TRUE(tree.known(root_node, "d", freshness).value()->node);
     EXPECT_FALSE(tree.known(root_node, "c", freshness).value());
+}
+
+TEST_F(GatheringTest, APartOfALargeFolderThatWasAskedForBeforeAMoveDoesNotCount) {
+    fill(root_node, {folder("f")});
+    const NodeId f = at("f").id;
+    const Asking before(tree);
+    ASSERT_TRUE(tree.rename(root_node, "f", root_node, "g"));
+    const auto some = [&](Tree::Moment moment) {
+        return tree.fill_some(f, "", {file("x", "1")}, false, moment, freshness.now()).value();
+    };
+    EXPECT_FALSE(some(before.asked()).counts);
+    EXPECT_FALSE(tree.find("g/x"));
+    const Asking after(tree);
+    EXPECT_THAT(some(after.asked()).nodes, SizeIs(1));
 }
 
 TEST_F(GatheringTest, EndsWhenSomeOfItIsForgottenOrAnotherBegins) {

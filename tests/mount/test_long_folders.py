@@ -60,11 +60,12 @@ def test_a_folder_is_renamed_while_it_is_listed(s3, bucket, mount):
 
 def test_a_file_that_became_a_folder_is_told_to_who_reads_again(s3, bucket, mount):
     put_all(s3, bucket, ["f/a", "f/n", "f/z"])
-    folder = os.open(mount(bucket).folder / "f", os.O_RDONLY | os.O_DIRECTORY)
+    root = mount(bucket).folder / "f"
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     assert os.listdir(folder) == ["a", "n", "z"]
     s3.delete_object(Bucket=bucket, Key="f/n")
     put_all(s3, bucket, ["f/n/x"])
-    eventually(lambda: stat.S_ISDIR(os.stat("n", dir_fd=folder).st_mode))
+    eventually((root / "n").is_dir)
     assert os.listdir(folder) == ["a", "n", "z"]
     os.close(folder)
 

@@ -19,6 +19,13 @@ using ::rocksdb::IOStatus;
 // RocksDB hands nothing through from a call to the reads that it makes.
 thread_local bool from_memory = false;
 
+int open_to_read(const std::string& path) {
+    int descriptor = -1;
+    do descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
 class CachedReadsFile final : public ::rocksdb::FSRandomAccessFile {
   public:
     // Closes the descriptor in the end.
@@ -98,10 +105,16 @@ class CachedReads final : public ::rocksdb::FileSystemWrapper {
                                  ::rocksdb::IODebugContext* debug) override {
         // A table that is opened half would stay without its filter.
         if (from_memory) return IOStatus::TimedOut();
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        // The base says why in RocksDB's words.
-        if (descriptor < 0)
-            return FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
+        int descriptor = open_to_read(path);
+        if (descriptor < 0) {
+            // The base says why, in RocksDB's words. Its own file would be read as any other.
+            const IOStatus opened =
+                FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
+            if (!opened.ok()) return opened;
+            file->reset();
+            descriptor = open_to_read(path);
+            if (descriptor < 0) return IOStatus::IOError(path, std::strerror(errno));
+        }
         *file = std::make_unique<CachedReadsFile>(path, descriptor);
         return IOStatus::OK();
     }
