@@ -11,6 +11,34 @@
 #include "mount/operations.h"
 
 namespace weir::mount {
+
+// A folder that is being read: where the names of the last reply ended.
+struct OpenFolder {
+    Mutex mutex;
+    // Under the mutex: the last places that were given out, and how many were before them. The
+    // kernel asks for what follows the last of them, or (seekdir) another one. Who reads again from
+    // an older one is told the same positions, up to where the folder is another by then.
+    std::deque<std::string> places = {};
+    std::size_t forgotten = 0;
+    FolderReading reading = {};
+};
+
+OpenFolders::OpenFolders() = default;
+OpenFolders::~OpenFolders() = default;
+
+OpenFolder& OpenFolders::open() {
+    auto folder = std::make_unique<OpenFolder>();
+    OpenFolder& opened = *folder;
+    const MutexLock lock(mutex_);
+    folders_.emplace(&opened, std::move(folder));
+    return opened;
+}
+
+void OpenFolders::close(OpenFolder& folder) {
+    const MutexLock lock(mutex_);
+    folders_.erase(&folder);
+}
+
 namespace {
 
 double seconds(std::chrono::milliseconds time) {
@@ -99,29 +127,20 @@ void statfs(fuse_req_t request, fuse_ino_t) {
 // So far back may be gone in a folder that is being read, but for its beginning.
 constexpr std::size_t places_max = 65'536;
 
-// A folder that is being read: where the names of the last reply ended.
-struct OpenFolder {
-    Mutex mutex;
-    // Under the mutex: the last places that were given out, and how many were before them. The
-    // kernel asks for what follows the last of them, or (seekdir) another one. Who reads again from
-    // an older one is told the same positions, up to where the folder is another by then.
-    std::deque<std::string> places = {};
-    std::size_t forgotten = 0;
-    FolderReading reading = {};
-};
-
 OpenFolder& open_folder(const fuse_file_info* file) {
     return *reinterpret_cast<OpenFolder*>(file->fh);
 }
 
 void opendir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
-    auto folder = std::make_unique<OpenFolder>();
-    file->fh = reinterpret_cast<std::uint64_t>(folder.get());
-    if (fuse_reply_open(request, file) == 0) static_cast<void>(folder.release());
+    OpenFolders& open_folders = answers_of(request).open_folders;
+    OpenFolder& folder = open_folders.open();
+    file->fh = reinterpret_cast<std::uint64_t>(&folder);
+    // What nobody heard of nobody will close.
+    if (fuse_reply_open(request, file) != 0) open_folders.close(folder);
 }
 
 void releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
-    delete &open_folder(file);
+    answers_of(request).open_folders.close(open_folder(file));
     fuse_reply_err(request, 0);
 }
 

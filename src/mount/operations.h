@@ -4,13 +4,32 @@
 //
 // The userdata of the session is an Answers. Called on libfuse's threads.
 
+#include <memory>
+#include <unordered_map>
+
 #include "base/limits.h"
+#include "base/mutex.h"
 #include "io/buffer_pool.h"
 #include "mount/file_system.h"
 #include "mount/libfuse.h"
 #include "mount/requests.h"
 
 namespace weir::mount {
+
+struct OpenFolder;
+
+// Folders that are being read. The kernel closes what it opened, but at the end perhaps not all.
+class OpenFolders {
+  public:
+    OpenFolders();
+    ~OpenFolders();
+    OpenFolder& open() EXCLUDES(mutex_);
+    void close(OpenFolder& folder) EXCLUDES(mutex_);
+
+  private:
+    Mutex mutex_;
+    std::unordered_map<OpenFolder*, std::unique_ptr<OpenFolder>> folders_ GUARDED_BY(mutex_);
+};
 
 // What the functions need; Session's.
 struct Answers {
@@ -23,6 +42,7 @@ struct Answers {
     Log& log;
     FileSystem* file_system = nullptr;
     Interrupts interrupts;
+    OpenFolders open_folders;
     io::BufferPool read_buffers;
 };
 
