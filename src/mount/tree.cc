@@ -1,7 +1,6 @@
 #include "mount/tree.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -232,33 +231,14 @@ void Tree::end_gathering(NodeId folder, GatheringId gathering) {
     if (at && at->id == gathering) at.reset();
 }
 
-void Tree::gather_child(Node& folder, Child child, bool last, std::vector<Replaced>& replaced) {
-    Folder& in = *folder.folder;
-    Folder::Gathering& gathering = *in.gathering;
-    const auto removed = in.removed.find(child.name);
-    const bool since = removed != in.removed.end() && removed->second.last() > gathering.asked;
-    if (since && removed->second.hides(child.attributes.kind, gathering.asked)) return;
-    const Node* known = child_of(in, child.name);
-    if (known != nullptr && known->changed > gathering.asked) return;
-    if (known != nullptr && known->info.folder() && child.attributes.kind != Kind::folder) {
-        if (known->implied > gathering.asked) return;
-        if (known->stamp.asked == gathering.stamp.asked) return;
-        if (!last) {
-            // It may be listed later, and hides the file as before.
-            gathering.beside_folders.insert(std::move(child.name));
-            return;
-        }
-    }
-    const std::string name = child.name;
-    put(folder, std::move(child), replaced);
-    Node& put_there = *child_of(in, name);
-    if (since) {
-        put_there.doubted = std::max(put_there.doubted, removed->second.last());
-        gathering.doubtful = true;
-    } else if (put_there.doubted <= gathering.asked) {
-        put_there.doubted = 0;
-        put_there.stamp = gathering.stamp;
-    }
+// False: a file where a folder of its name is known, which hides it, or may be listed later and
+// hide it then.
+bool Tree::is_to_fill(const Folder& folder, const Child& child, bool last) const {
+    const Node* known = child_of(folder, child.name);
+    if (known == nullptr || !known->info.folder() || child.attributes.kind == Kind::folder)
+        return true;
+    const bool listed = known->stamp.asked == folder.gathering->stamp.asked;
+    return last && !listed;
 }
 
 // Names up to `to` that nobody listed or asked for since are gone, unless they are newer, or
@@ -301,8 +281,14 @@ Result<Tree::Gathered> Tree::gather(NodeId folder, GatheringId gathering, Part p
     std::string to = in.gathering->to;
     for (const Child& child : part.children) to = std::max(to, child.name);
     Gathered gathered{.counts = true};
-    for (Child& child : part.children)
-        gather_child(*node, std::move(child), part.last, gathered.replaced);
+    for (Child& child : part.children) {
+        const std::string name = child.name;
+        if (is_to_fill(in, child, part.last))
+            fill(*node, name, std::move(child), in.gathering->asked, in.gathering->stamp,
+                 gathered.replaced);
+        else
+            in.gathering->beside_folders.insert(name);
+    }
     remove_unlisted(*node, to, part.last, gathered.replaced);
     in.gathering->to = std::move(to);
     if (part.last) {

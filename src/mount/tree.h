@@ -15,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -216,8 +215,7 @@ class Tree {
     // With all that is beneath it: what was asked by the paths before does not count.
     void note_moved(Node& folder) REQUIRES(mutex_);
     bool is_outdated(const Node& folder, Moment asked) const REQUIRES(mutex_);
-    void gather_child(Node& folder, Child child, bool last, std::vector<Replaced>& replaced)
-        REQUIRES(mutex_);
+    bool is_to_fill(const Folder& folder, const Child& child, bool last) const REQUIRES(mutex_);
     void remove_unlisted(Node& folder, const std::string& to, bool last,
                          std::vector<Replaced>& replaced) REQUIRES(mutex_);
     void unname(Node& node) REQUIRES(mutex_);
