@@ -13,8 +13,7 @@ namespace {
 constexpr std::size_t hidden_named_max = 4;  // in the log
 constexpr std::size_t large_folders_max = 100'000;
 constexpr std::size_t hidden_folders_max = 10'000;
-constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
-constexpr SharedListings::After first_page = "";         // which may be all
+constexpr SharedListings::After first_page = "";  // which may be all
 
 }  // namespace
 

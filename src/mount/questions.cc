@@ -4,12 +4,6 @@
 #include <optional>
 
 namespace weir::mount {
-namespace {
-
-constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
-
-}  // namespace
-
 struct Questions::Asking {
     bool done = false;
     // None where who asked was interrupted, or nobody wanted to know it yet.

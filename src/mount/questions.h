@@ -5,6 +5,7 @@
 // Owned by Listing; safe from any thread. Failure: that of the asking; cancelled for who waits and
 // is interrupted.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -15,6 +16,9 @@
 #include "mount/node.h"
 
 namespace weir::mount {
+
+// So long an interrupt may go unnoticed by who waits for another thread.
+inline constexpr std::chrono::milliseconds interrupt_poll{50};
 
 struct Question {
     NodeId about = 0;

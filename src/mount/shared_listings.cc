@@ -1,16 +1,11 @@
 #include "mount/shared_listings.h"
 
-#include <chrono>
 #include <string>
 #include <utility>
 
+#include "mount/questions.h"
+
 namespace weir::mount {
-namespace {
-
-constexpr std::chrono::milliseconds interrupt_poll{50};  // so long an interrupt goes unnoticed
-
-}  // namespace
-
 struct SharedListings::UnderWay {
     UnderWay(const SharedListings& all, NodeId folder_in)
         : folder(folder_in),

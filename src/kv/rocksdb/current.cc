@@ -4,19 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <thread>
+
+#include "kv/rocksdb/thread_slot.h"
 
 namespace weir::kv::rocksdb {
 namespace {
 
 // A thread that is inside already may not wait for who waits until it leaves.
 thread_local std::size_t uses_of_thread = 0;
-
-std::size_t slot_of_thread() {
-    thread_local const std::size_t slot = std::hash<std::thread::id>()(std::this_thread::get_id());
-    return slot;
-}
 
 // Opening writes what the log holds into tables.
 constexpr std::uint64_t probe_spare_bytes = 4 * MiB;
@@ -32,7 +27,7 @@ Result<void> Current::open() {
 // Whoever enters counts first and looks then; whoever opens anew says so first and counts then. So
 // one of them sees the other.
 Result<Current::Use> Current::enter(bool wait) {
-    Counter& counter = counters_[slot_of_thread() % counters_.size()];
+    Counter& counter = counters_[thread_slot() % counters_.size()];
     for (;;) {
         ++counter.inside;
         if (!opening_ || uses_of_thread > 0) break;

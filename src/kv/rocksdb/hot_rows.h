@@ -9,15 +9,14 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 
 #include "base/mutex.h"
 #include "kv/engine.h"
+#include "kv/rocksdb/thread_slot.h"
 
 namespace weir::kv::rocksdb {
 
@@ -62,9 +61,7 @@ class HotRows {
         Mutex mutex;
         std::unordered_map<std::string, Row> rows GUARDED_BY(mutex);
     };
-    Shard& shard_of_thread() {
-        return shards_[std::hash<std::thread::id>()(std::this_thread::get_id()) % shards_.size()];
-    }
+    Shard& shard_of_thread() { return shards_[thread_slot() % shards_.size()]; }
 
     std::atomic<Epoch> epoch_ = 0;
     std::array<Shard, 16> shards_;
