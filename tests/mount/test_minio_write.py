@@ -6,6 +6,7 @@ import random
 import subprocess
 
 import pytest
+from test_conflicts import test_a_large_conflict_leaves_no_upload, test_what_others_changed_meanwhile_is_a_conflict
 from test_minio import server
 from test_random_operations import test_a_mount_is_a_folder
 from test_write import (
@@ -14,7 +15,6 @@ from test_write import (
     root,
     test_a_checkpoint_by_temporary_name_sync_and_rename,
     test_a_folder_with_set_group_id_gives_its_group,
-    test_a_large_conflict_leaves_no_upload,
     test_a_rewritten_object_keeps_its_headers,
     test_a_writer_reads_what_it_wrote,
     test_attributes_stay,
@@ -38,7 +38,6 @@ from test_write import (
     test_trees_are_copied,
     test_truncate,
     test_unlink_while_open,
-    test_what_others_changed_meanwhile_is_a_conflict,
 )
 
 # ruff: noqa: F401, F811 -- fixtures and tests are used by pytest alone
