@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # Sanitized servers are slow: of the clients' tests they run those that a race or a bad access could hide in.
 SANITIZED_MOUNT_TESTS = [
-    *("command", "kills", "read", "read_faults", "server_faults"),
+    *("command", "conflicts", "kills", "long_folders", "read", "read_faults", "server_faults"),
     *("shared_writers", "store_files", "write", "write_faults"),
 ]
 SANITIZED_TESTS = [
